@@ -1,0 +1,159 @@
+//! The table of tools: what the attributes and the signatures say, as constants.
+
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{ToTokens, quote_spanned};
+
+use super::super::argument::{Argument, Rule};
+use super::super::model::{Annotations, Scope, Tool};
+use super::{duration, maybe, prepare, result, windows};
+use crate::hygiene::mixed;
+use crate::value::bounds::{Bounds, Number, Size};
+
+/// The tool's entry in the table.
+pub(super) fn entry(tool: &Tool) -> TokenStream {
+    let Tool { cfg, ident, name, description, output, .. } = tool;
+    let span = mixed(ident.span());
+    let prepare = prepare::name(tool);
+    let fields = fields(tool, span);
+    let result = result(tool);
+    quote_spanned! {span=>
+        #cfg
+        __m::Tool {
+            spec: __m::ToolSpec { #fields ..__m::ToolSpec::new(#name, #description, #result.spec()) },
+            prepare: #prepare,
+        }
+    }
+}
+
+/// What differs from a tool that says nothing of itself.
+fn fields(tool: &Tool, span: Span) -> TokenStream {
+    // Taken apart, so that no field can be forgotten.
+    let Tool {
+        cfg: _,
+        ident: _,
+        is_async,
+        name: _,
+        title,
+        description: _,
+        icons,
+        scope,
+        agent_rate,
+        total_rate,
+        cost,
+        guard,
+        timeout,
+        concurrency,
+        max_output,
+        annotations,
+        parameters: _,
+        output: _,
+    } = tool;
+    let mut fields = TokenStream::new();
+    let mut field = |name: &str, value: TokenStream| {
+        let name = Ident::new(name, span);
+        fields.extend(quote_spanned!(span=> #name: #value,));
+    };
+    if let Some(title) = title {
+        field("title", quote_spanned!(span=> __m::Some(#title)));
+    }
+    if !icons.is_empty() {
+        field("icons", quote_spanned!(span=> &[#(#icons),*]));
+    }
+    match scope {
+        Scope::AnyCaller => {}
+        Scope::All(scopes) => {
+            field("scope", quote_spanned!(span=> __m::Requirement::All(&[#(__m::Template::new(#scopes)),*])));
+        }
+        Scope::Any(scopes) => {
+            field("scope", quote_spanned!(span=> __m::Requirement::Any(&[#(__m::Template::new(#scopes)),*])));
+        }
+    }
+    if !agent_rate.is_empty() {
+        field("agent_rate", windows(agent_rate, span));
+    }
+    if !total_rate.is_empty() {
+        field("total_rate", windows(total_rate, span));
+    }
+    if cost.is_some() {
+        field("costed", quote_spanned!(span=> true));
+    }
+    if guard.is_some() {
+        field("guarded", quote_spanned!(span=> true));
+    }
+    if let Some(millis) = timeout {
+        let timeout = duration(*millis, span);
+        field("timeout", quote_spanned!(span=> __m::Some(#timeout)));
+    }
+    if concurrency.agent.is_some() || concurrency.total.is_some() {
+        let (agent, total) = (maybe(concurrency.agent, span), maybe(concurrency.total, span));
+        field("concurrency", quote_spanned!(span=> __m::Concurrency { agent: #agent, total: #total }));
+    }
+    if let Some(bytes) = max_output {
+        field("max_output", Literal::u64_unsuffixed(*bytes).into_token_stream());
+    }
+    let Annotations { read_only, destructive, idempotent, open_world } = *annotations;
+    let hints = [read_only, destructive, idempotent, open_world];
+    if hints.iter().any(Option::is_some) {
+        let hints = hints.map(|hint| maybe(hint, span));
+        field("annotations", quote_spanned!(span=> __m::annotations(#(#hints),*)));
+    }
+    if !is_async {
+        field("blocking", quote_spanned!(span=> true));
+    }
+    let arguments: Vec<TokenStream> = tool.arguments().map(|(cfg, argument)| argument_spec(cfg, argument)).collect();
+    if !arguments.is_empty() {
+        field("arguments", quote_spanned!(span=> &[#(#arguments),*]));
+    }
+    fields
+}
+
+fn argument_spec(cfg: &TokenStream, argument: &Argument) -> TokenStream {
+    let Argument { ident, name, description, rules, ty, .. } = argument;
+    let span = mixed(ident.span());
+    let arg = prepare::arg(argument);
+    let rules = rules.iter().map(|rule| {
+        let rule = match rule {
+            Rule::Range(range) => bounds_of(range, span),
+            Rule::Length(length) => {
+                let length = size(*length, span);
+                quote_spanned!(span=> Length(#length))
+            }
+            Rule::Items(items) => {
+                let items = size(*items, span);
+                quote_spanned!(span=> Items(#items))
+            }
+            Rule::Pattern(pattern) => quote_spanned!(span=> Pattern(#pattern)),
+            Rule::Format(format) => quote_spanned!(span=> Format(#format)),
+            Rule::Default(value) => quote_spanned!(span=> Default(|| __m::default::<#ty>(#value))),
+            Rule::Pii => quote_spanned!(span=> Pii),
+            Rule::Secret => quote_spanned!(span=> Secret),
+            Rule::Header(header) => quote_spanned!(span=> Header(#header)),
+            Rule::Flatten => quote_spanned!(span=> Flatten),
+            Rule::Strict => quote_spanned!(span=> Strict),
+        };
+        quote_spanned!(span=> __m::Rule::#rule)
+    });
+    quote_spanned!(span=> #cfg #arg.spec(#name, #description, &[#(#rules),*]))
+}
+
+fn bounds_of(range: &Bounds, span: Span) -> TokenStream {
+    let number = |number: Number| match number {
+        Number::Integer(integer) => {
+            let integer = Literal::i128_unsuffixed(integer);
+            quote_spanned!(span=> __m::Number::Integer(#integer))
+        }
+        Number::Float(float) => {
+            let float = Literal::f64_unsuffixed(float);
+            quote_spanned!(span=> __m::Number::Float(#float))
+        }
+    };
+    let (minimum, maximum) = (maybe(range.minimum.map(number), span), maybe(range.maximum.map(number), span));
+    let exclusive = range.exclusive;
+    quote_spanned!(span=> Range(__m::Bounds { minimum: #minimum, maximum: #maximum, exclusive: #exclusive }))
+}
+
+fn size(size: Size, span: Span) -> TokenStream {
+    let bound = |bound: Option<u64>| maybe(bound.map(Literal::u64_unsuffixed), span);
+    let (min, max) = (bound(size.min), bound(size.max));
+    quote_spanned!(span=> __m::Size { min: #min, max: #max })
+}

@@ -1,0 +1,119 @@
+impl Revenue {
+    /// Revenue of one country, month by month.
+    #[allow(
+        clippy::needless_pass_by_value,
+        clippy::too_many_arguments,
+        clippy::trivially_copy_pass_by_ref,
+        clippy::unused_async,
+        clippy::unused_self
+    )]
+    async fn get_revenue_data(
+        &self,
+        caller: &Caller,
+        country: String,
+        months: u32,
+    ) -> Result<Json<RevenueReport>, RevenueError> {
+        self.database.revenue(caller, &country, months).await
+    }
+}
+const _: () = {
+    use ::mcp_runtime::__private as __m;
+    mod __imports {
+        #[allow(unused_imports)]
+        use super::*;
+        use ::mcp_runtime::__private::attributes::*;
+        #[tool(__expanded)]
+        const _: () = ();
+    }
+    const _: () = __m::server_must_be_send_and_sync::<Revenue>();
+    fn __prepare_get_revenue_data<'__a>(
+        __call: __m::Call<'__a, Revenue>,
+        __given: &mut __m::Given,
+    ) -> __m::Prepared<'__a>
+    where
+        for<'__any> Revenue: __m::Send + __m::Sync + 'static,
+    {
+        let country = __m::arg::<String>().take(__given, 0);
+        let months = __m::arg::<u32>().take(__given, 1);
+        let (__m::Some(country), __m::Some(months)) = (country, months) else {
+            return __m::None
+        };
+        __m::tool_must_be_send(async move {
+            let __admitted = __call.admitted()?;
+            let __value = <Revenue>::get_revenue_data(
+                    __admitted.server(),
+                    __admitted.caller(),
+                    country,
+                    months,
+                )
+                .await;
+            __admitted
+                .answer(
+                    __m::result::<Result<Json<RevenueReport>, RevenueError>>(),
+                    __value,
+                )
+        })
+    }
+    #[automatically_derived]
+    impl __m::Server for Revenue
+    where
+        for<'__any> Revenue: __m::Send + __m::Sync + 'static,
+    {
+        const SPEC: __m::ServerSpec = __m::ServerSpec::new(
+            "revenue",
+            __m::env!("CARGO_PKG_VERSION"),
+            &[__m::Window::new(300, 60, 300)],
+        );
+        const TOOLS: &'static [__m::Tool<Self>] = &[
+            __m::Tool {
+                spec: __m::ToolSpec {
+                    scope: __m::Requirement::All(&[__m::Template::new("revenue.read")]),
+                    agent_rate: &[__m::Window::new(10, 60, 10)],
+                    timeout: __m::Some(__m::Duration::from_millis(5000)),
+                    annotations: __m::annotations(
+                        __m::Some(true),
+                        __m::None,
+                        __m::None,
+                        __m::None,
+                    ),
+                    arguments: &[
+                        __m::arg::<String>()
+                            .spec(
+                                "country",
+                                "Country, as on the invoices.",
+                                &[
+                                    __m::Rule::Length(__m::Size {
+                                        min: __m::Some(1),
+                                        max: __m::Some(40),
+                                    }),
+                                ],
+                            ),
+                        __m::arg::<u32>()
+                            .spec(
+                                "months",
+                                "How many months back from the newest invoice.",
+                                &[
+                                    __m::Rule::Range(__m::Bounds {
+                                        minimum: __m::Some(__m::Number::Integer(1)),
+                                        maximum: __m::Some(__m::Number::Integer(240)),
+                                        exclusive: false,
+                                    }),
+                                    __m::Rule::Default(|| __m::default::<u32>(12)),
+                                ],
+                            ),
+                    ],
+                    ..__m::ToolSpec::new(
+                        "get_revenue_data",
+                        "Revenue of one country, month by month.",
+                        __m::result::<Result<Json<RevenueReport>, RevenueError>>().spec(),
+                    )
+                },
+                prepare: __prepare_get_revenue_data,
+            },
+        ];
+        const HANDLER: __m::Option<__m::Handler<Self>> = {
+            use __m::NoHandler as _;
+            __m::FindHandler::<Self>::HANDLER
+        };
+    }
+};

@@ -1,0 +1,241 @@
+//! Who calls: the identity that limits, revocations and records use.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::output::hygiene::is_hidden;
+use crate::scope::Grants;
+
+/// The longest name of an agent or a subject, in bytes.
+pub const MAX_NAME_BYTES: usize = 256;
+
+/// Where an agent's name comes from.
+///
+/// Names of different sources never meet: `key:reporting` and `client:https://login.example.com:reporting` are two
+/// agents with limits, revocations and records of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Source {
+    /// An API key of this server's store.
+    Key,
+    /// The `client_id` (or `azp`) of a token of this issuer.
+    Client {
+        /// The token's `iss`.
+        issuer: Box<str>,
+    },
+    /// The outermost `act.sub` of a token of this issuer (RFC 8693, section 4.1).
+    Actor {
+        /// The token's `iss`.
+        issuer: Box<str>,
+    },
+    /// Another kind of credential, verified by the server's own [`Authenticate`](crate::auth::Authenticate).
+    Other(&'static str),
+}
+
+/// The program that calls, typed by the source of its name.
+///
+/// Two agents are equal if source, issuer and name are; the text of [`Display`](fmt::Display) (`key:reporting`) is
+/// what records and configuration show.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Agent {
+    source: Source,
+    name: Box<str>,
+}
+
+impl Agent {
+    /// An agent of a source.
+    ///
+    /// # Errors
+    /// A name that is empty, longer than [`MAX_NAME_BYTES`], padded with white space, or that holds a control,
+    /// bidirectional or invisible character.
+    pub fn new(source: Source, name: &str) -> Result<Self, InvalidName> {
+        check_name(name)?;
+        Ok(Self { source, name: name.into() })
+    }
+
+    /// The agent of an API key: `key:NAME`.
+    ///
+    /// # Errors
+    /// As [`Agent::new`].
+    pub fn key(name: &str) -> Result<Self, InvalidName> {
+        Self::new(Source::Key, name)
+    }
+
+    /// Where the name comes from.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The name alone, without its source.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl fmt::Display for Agent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            Source::Key => write!(f, "key:{}", self.name),
+            Source::Client { issuer } => write!(f, "client:{issuer}:{}", self.name),
+            Source::Actor { issuer } => write!(f, "act:{issuer}:{}", self.name),
+            Source::Other(kind) => write!(f, "{kind}:{}", self.name),
+        }
+    }
+}
+
+/// A name that cannot stand for an agent or a subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidName {
+    /// There is nothing in it.
+    #[error("the name is empty")]
+    Empty,
+    /// It is longer than [`MAX_NAME_BYTES`].
+    #[error("the name is longer than {MAX_NAME_BYTES} bytes")]
+    TooLong,
+    /// It starts or ends with white space, so it would look like another.
+    #[error("the name starts or ends with white space")]
+    Padded,
+    /// It holds a character that a reader does not see.
+    #[error("the name holds U+{0:04X}, a control or invisible character")]
+    Hidden(u32),
+}
+
+/// Refuses names that could be mistaken for others, or that could break a line of a log.
+///
+/// # Errors
+/// As [`Agent::new`].
+pub fn check_name(name: &str) -> Result<(), InvalidName> {
+    if name.is_empty() {
+        return Err(InvalidName::Empty);
+    }
+    if name.len() > MAX_NAME_BYTES {
+        return Err(InvalidName::TooLong);
+    }
+    if name.trim() != name {
+        return Err(InvalidName::Padded);
+    }
+    match name.chars().find(|c| is_hidden(*c)) {
+        Some(hidden) => Err(InvalidName::Hidden(u32::from(hidden))),
+        None => Ok(()),
+    }
+}
+
+/// A verified caller: the agent, on whose behalf, and what it may do.
+///
+/// Made by an [`Authenticate`](crate::auth::Authenticate) from verified credentials alone, and handed to a tool that
+/// asks for `&Caller`. The credential itself is not in here.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    agent: Agent,
+    subject: Option<Box<str>>,
+    credential: Box<str>,
+    grants: Grants,
+    expires: Option<Timestamp>,
+    steps_up: bool,
+}
+
+impl Caller {
+    /// A caller without scopes. `credential` names the credential in records: an id, never the secret.
+    pub fn new(agent: Agent, credential: &str) -> Self {
+        Self {
+            agent,
+            subject: None,
+            credential: credential.into(),
+            grants: Grants::default(),
+            expires: None,
+            steps_up: false,
+        }
+    }
+
+    /// On whose behalf the agent calls: RFC 9068's `sub`, or what the key was issued for.
+    ///
+    /// # Errors
+    /// As [`Agent::new`], for the subject's name.
+    pub fn on_behalf_of(mut self, subject: &str) -> Result<Self, InvalidName> {
+        check_name(subject)?;
+        self.subject = Some(subject.into());
+        Ok(self)
+    }
+
+    /// What the credential grants.
+    #[must_use]
+    pub fn with_grants(mut self, grants: Grants) -> Self {
+        self.grants = grants;
+        self
+    }
+
+    /// When the credential ends.
+    #[must_use]
+    pub fn with_expiry(mut self, expires: Timestamp) -> Self {
+        self.expires = Some(expires);
+        self
+    }
+
+    /// The caller can ask its authorization server for wider scopes, so a missing one is answered with HTTP 403 and
+    /// a challenge (RFC 6750, section 3.1) instead of a tool error.
+    #[must_use]
+    pub fn with_step_up(mut self) -> Self {
+        self.steps_up = true;
+        self
+    }
+
+    /// The program that calls.
+    pub fn agent(&self) -> &Agent {
+        &self.agent
+    }
+
+    /// On whose behalf, if the credential says so.
+    pub fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
+    /// The id of the credential, as `keys list` shows it.
+    pub fn credential(&self) -> &str {
+        &self.credential
+    }
+
+    /// What the credential grants.
+    pub fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// When the credential ends; `None` for one that does not.
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.expires
+    }
+
+    /// Whether a missing scope can be obtained by a step-up authorization.
+    pub fn steps_up(&self) -> bool {
+        self.steps_up
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agents_of_different_sources_differ() {
+        let key = Agent::key("reporting").unwrap();
+        let client = Agent::new(Source::Client { issuer: "https://login".into() }, "reporting").unwrap();
+        let actor = Agent::new(Source::Actor { issuer: "https://login".into() }, "reporting").unwrap();
+        assert_ne!(key, client);
+        assert_ne!(client, actor);
+        assert_eq!(key.to_string(), "key:reporting");
+        assert_eq!(client.to_string(), "client:https://login:reporting");
+        assert_eq!(actor.to_string(), "act:https://login:reporting");
+    }
+
+    #[test]
+    fn names_that_deceive_are_refused() {
+        assert_eq!(Agent::key(""), Err(InvalidName::Empty));
+        assert_eq!(Agent::key(" reporting"), Err(InvalidName::Padded));
+        assert_eq!(Agent::key("re\nporting"), Err(InvalidName::Hidden(0x0A)));
+        assert_eq!(Agent::key("re\u{202e}porting"), Err(InvalidName::Hidden(0x202E)));
+        assert_eq!(Agent::key("re\u{200b}porting"), Err(InvalidName::Hidden(0x200B)));
+        assert_eq!(Agent::key(&"a".repeat(257)), Err(InvalidName::TooLong));
+        assert!(Agent::key("Büro-Agent 7 (東京)").is_ok());
+    }
+}

@@ -1,0 +1,189 @@
+//! `serve`: over HTTP, over standard input and output, or both.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::output::Output;
+use super::{Error, Result, state};
+use crate::auth::{ApiKeys, Authenticate, NewKey};
+use crate::config::Config;
+use crate::protected::Protected;
+use crate::spec::Server;
+use crate::transport::http;
+
+/// Where a client over standard input and output gets its key from.
+pub(super) const KEY_VARIABLE: &str = "MCP_API_KEY";
+
+#[derive(Args)]
+#[group(skip)]
+pub(super) struct Serve {
+    /// Listen here; port 0 lets the system pick [default: 127.0.0.1:8787, or none with --stdio]
+    #[arg(long, value_name = "ADDR")]
+    http: Option<SocketAddr>,
+    /// Serve one client over standard input and output, with the key in `MCP_API_KEY`
+    #[arg(long)]
+    stdio: bool,
+    /// Make a key with every scope, kept in memory only, and print how to use it
+    #[arg(long)]
+    dev: bool,
+}
+
+pub(super) async fn serve<S, M>(
+    serve: Serve,
+    mut config: Config,
+    folder: Option<&Path>,
+    output: Output,
+    construct: impl FnOnce() -> M,
+) -> Result
+where
+    S: Server,
+    M: Future<Output = Result<S>>,
+{
+    crate::telemetry::subscriber::init();
+    if let Some(address) = serve.http {
+        config.http.address = address;
+    }
+    config.check()?;
+    if serve.dev && !config.http.address.ip().is_loopback() {
+        return Err(Error::new(format!(
+            "--dev makes a key with every scope, so it serves this machine alone, and {} is reachable from others; leave \
+             --dev out and issue keys",
+            config.http.address
+        )));
+    }
+    let store = state::location(folder, &config)?.open().await?;
+    let digest_key = store.digest_key()?;
+    let keys = Arc::new(ApiKeys::start(store).await?);
+    let dev_key = serve.dev.then(|| {
+        let new = NewKey { agent: "dev".into(), scopes: vec!["*".into()], on_behalf_of: None, lifetime: None };
+        keys.issue_ephemeral(&new)
+    });
+    let dev_key = dev_key.transpose()?;
+    let protected = Protected::with_digest_key(construct().await?, config, digest_key)?;
+    let authenticate: Arc<dyn Authenticate> = keys;
+
+    let listening = if serve.stdio && serve.http.is_none() {
+        None
+    } else {
+        let listener = http::bind(protected.config().http.address).await?;
+        let address = listener.local_addr()?;
+        Some((listener, address))
+    };
+    if let Some((_, address)) = &listening {
+        let url = url(*address, &protected.config().http.path);
+        eprintln!("listening on {url}");
+        if let Some(dev_key) = &dev_key {
+            let text = instructions(S::SPEC.name, &url, dev_key.key.expose());
+            if serve.stdio {
+                // Standard output belongs to the client.
+                eprint!("{text}");
+            } else {
+                let key = dev_key.key.expose();
+                output
+                    .print(|| json!({ "url": url, "key": key, "client": client(S::SPEC.name, &url, key) }), || text)?;
+            }
+        } else if output.json && !serve.stdio {
+            output.print(|| json!({ "url": url }), String::new)?;
+        }
+    }
+    match (listening, serve.stdio) {
+        (Some((listener, _)), false) => over_http(&protected, authenticate, listener, stop_signal()).await,
+        (None, _) => over_stdio(&protected, authenticate, dev_key.as_ref().map(|issued| issued.key.expose())).await,
+        (Some((listener, _)), true) => {
+            let (ended, end) = tokio::sync::oneshot::channel::<()>();
+            let stop = async move {
+                futures_util::future::select(std::pin::pin!(stop_signal()), end).await;
+            };
+            let both = (
+                over_http(&protected, Arc::clone(&authenticate), listener, stop),
+                over_stdio(&protected, authenticate, dev_key.as_ref().map(|issued| issued.key.expose())),
+            );
+            // The process belongs to whoever started it with --stdio: it ends with that client.
+            let served = async {
+                let result = both.1.await;
+                let _ = ended.send(());
+                result
+            };
+            let (http, stdio) = Box::pin(futures_util::future::join(both.0, served)).await;
+            http.and(stdio)
+        }
+    }
+}
+
+async fn over_http(
+    protected: &Protected,
+    authenticate: Arc<dyn Authenticate>,
+    listener: tokio::net::TcpListener,
+    stop: impl Future<Output = ()>,
+) -> Result {
+    let service = protected.http(authenticate)?;
+    http::serve(listener, service, &protected.config().http, stop).await;
+    Ok(())
+}
+
+async fn over_stdio(protected: &Protected, authenticate: Arc<dyn Authenticate>, dev_key: Option<&str>) -> Result {
+    let variable = std::env::var(KEY_VARIABLE).ok().filter(|key| !key.is_empty());
+    let Some(key) = variable.as_deref().or(dev_key) else {
+        return Err(Error::new(format!(
+            "--stdio serves the agent whose key is in {KEY_VARIABLE}, and there is none; issue one with `keys issue`"
+        )));
+    };
+    let served = protected.stdio(tokio::io::stdin(), tokio::io::stdout(), authenticate, key);
+    let stop = std::pin::pin!(stop_signal());
+    match futures_util::future::select(std::pin::pin!(served), stop).await {
+        futures_util::future::Either::Left((Err(crate::protected::StdioError::Refused(refusal)), _)) => {
+            Err(Error::new(format!("the key in {KEY_VARIABLE} is refused: {refusal}")))
+        }
+        futures_util::future::Either::Left((served, _)) => Ok(served?),
+        futures_util::future::Either::Right(_) => Ok(()),
+    }
+}
+
+/// Completes when the process is asked to stop.
+async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        else {
+            // Without handlers the system's own ending of the process holds.
+            return std::future::pending().await;
+        };
+        let terminate = std::pin::pin!(terminate.recv());
+        let interrupt = std::pin::pin!(interrupt.recv());
+        futures_util::future::select(terminate, interrupt).await;
+    }
+    #[cfg(not(unix))]
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// The address as a client on this machine reaches it.
+fn url(address: SocketAddr, path: &str) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("http://{}{path}", SocketAddr::new(ip, address.port()))
+}
+
+/// A client configuration in the form that most clients read.
+fn client(name: &str, url: &str, key: &str) -> Value {
+    json!({ "mcpServers": { name: { "type": "http", "url": url, "headers": { "Authorization": format!("Bearer {key}") } } } })
+}
+
+fn instructions(name: &str, url: &str, key: &str) -> String {
+    let client = serde_json::to_string_pretty(&client(name, url, key)).unwrap_or_default();
+    format!(
+        "\nA key with every scope, for as long as this process runs:\n\n  {key}\n\nTry it:\n\n  curl -s {url} \
+         -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \
+         -H 'Accept: application/json, text/event-stream' \
+         -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}}'\n\nClient configuration:\n\n{client}\n\n"
+    )
+}

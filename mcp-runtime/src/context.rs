@@ -1,0 +1,83 @@
+//! What a tool may know of its call, and its way back to the client.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Correlation;
+
+/// A call as a tool sees it: ids, cancellation, progress. A tool asks for it with a `&CallContext` parameter.
+#[derive(Clone)]
+pub struct CallContext {
+    request: Arc<str>,
+    correlation: Correlation,
+    cancelled: CancellationToken,
+    progress: Option<Arc<dyn ReportProgress>>,
+}
+
+impl CallContext {
+    /// A context for the request with this id, as text.
+    pub(crate) fn new(request: &str, cancelled: CancellationToken) -> Self {
+        Self { request: request.into(), correlation: Correlation::new(), cancelled, progress: None }
+    }
+
+    /// A way to tell the client how far the call is.
+    #[must_use]
+    pub(crate) fn with_progress(mut self, progress: Arc<dyn ReportProgress>) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+
+    /// The id that the client gave the request. It is unique to the client, not to the server.
+    pub fn request_id(&self) -> &str {
+        &self.request
+    }
+
+    /// The id under which records and logs hold this call: ours, unique.
+    pub fn correlation(&self) -> Correlation {
+        self.correlation
+    }
+
+    /// Whether the client has gone away or has cancelled the call.
+    ///
+    /// An `async fn` needs not ask: it is dropped at its next `await`. A plain `fn` runs on, and may stop by this.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.is_cancelled()
+    }
+
+    /// Completes when the call is cancelled.
+    pub async fn cancelled(&self) {
+        self.cancelled.cancelled().await;
+    }
+
+    /// Tells the client how far the call is, if it asked for that: `done` of `total`, with a text for people.
+    ///
+    /// Nothing is sent to a client that gave no progress token.
+    pub async fn progress(&self, done: f64, total: Option<f64>, message: Option<&str>) {
+        if let Some(progress) = &self.progress {
+            let message = message.map(|message| crate::output::hygiene::clean(message).text.into_owned());
+            progress.report(done, total, message).await;
+        }
+    }
+
+    pub(crate) fn cancel_token(&self) -> &CancellationToken {
+        &self.cancelled
+    }
+}
+
+impl fmt::Debug for CallContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallContext")
+            .field("request", &self.request)
+            .field("correlation", &self.correlation)
+            .field("cancelled", &self.is_cancelled())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A transport's way to send progress.
+pub(crate) trait ReportProgress: Send + Sync {
+    fn report(&self, done: f64, total: Option<f64>, message: Option<String>) -> BoxFuture<'_, ()>;
+}

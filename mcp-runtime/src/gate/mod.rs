@@ -1,0 +1,433 @@
+//! The gate: the one way that every call takes, whatever transport it came by.
+//!
+//! ```text
+//! find tool → scopes without arguments → limits (all checked, then one unit charged) → validate and decode
+//!           → scopes filled by arguments → the rest of the cost → permit → guard → run (timeout, panic, cancel)
+//!           → sanitise → check against the output schema and bound → one record, whatever happened
+//! ```
+//!
+//! Scopes come before limits, so that a stranger cannot drain a bucket; limits before validation, so that a looping
+//! agent pays for its bad calls; a scope with an argument asks first for a grant that could fill it, so that nobody
+//! probes the schema of what they can never call; permit and guard come last, since they cost most. A new check goes
+//! into [`Gate::decide`], in the place that its cost and what it reveals give it.
+
+mod listing;
+mod slots;
+mod state;
+mod tools;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
+use rmcp::model::ContentBlock;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tracing::Instrument;
+
+use crate::__private::{Call, Outcome as Ran, Prepared};
+use crate::arguments::{self, Violation, strict::Malformed};
+use crate::caller::Caller;
+use crate::config::Config;
+use crate::context::CallContext;
+use crate::error::{Failure, code};
+use crate::limit::{Bucket, Identity, Limit, Limited, Memory, Quota, rate_text};
+use crate::output::{Answer, OutputBounds};
+use crate::policy::ToolPolicy;
+use crate::record::{Recording, Via};
+use crate::spec::Server;
+use crate::telemetry::Sinks;
+use crate::telemetry::redact::Redactor;
+use tools::Entry;
+
+pub(crate) use state::CallState;
+pub use state::{Given, Refused};
+pub use tools::{StartError, Tools};
+
+/// How many threads all blocking tools of a server take at the most.
+const BLOCKING_THREADS: usize = 128;
+
+/// A call on its way to a tool.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The tool's name, as the client gave it.
+    pub tool: &'a str,
+    /// The arguments as JSON text; `None` if the client gave none.
+    pub arguments: Option<&'a str>,
+    /// Who calls.
+    pub caller: &'a Arc<Caller>,
+    /// Ids, cancellation, progress.
+    pub context: CallContext,
+    /// Which way it came.
+    pub via: Via,
+    pub(crate) recorded: Arc<AtomicBool>,
+}
+
+impl<'a> Request<'a> {
+    /// A call of a tool.
+    pub fn new(
+        tool: &'a str,
+        arguments: Option<&'a str>,
+        caller: &'a Arc<Caller>,
+        context: CallContext,
+        via: Via,
+    ) -> Self {
+        Self { tool, arguments, caller, context, via, recorded: Arc::default() }
+    }
+}
+
+/// What the gate decided, and what is left of the caller's tightest limit.
+#[derive(Debug)]
+pub struct Decision {
+    /// What came of the call.
+    pub outcome: Outcome,
+    /// For `RateLimit` headers.
+    pub quota: Option<Quota>,
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The tool answered, and the answer may be sent.
+    Answered(Answered),
+    /// The call failed, in a way that the model should read.
+    Failed(Box<Failure>),
+    /// There is no such tool: a protocol error.
+    UnknownTool,
+    /// The arguments are no JSON object, or hold a key twice: a protocol error.
+    Malformed(Malformed),
+}
+
+/// An answer, sanitised, checked and bounded.
+#[derive(Debug)]
+pub struct Answered {
+    /// Content blocks.
+    pub content: Vec<ContentBlock>,
+    /// Structured content, true to the published schema.
+    pub structured: Option<Value>,
+    /// Where strings of others stand, as JSON pointers into the result.
+    pub untrusted: Vec<String>,
+    /// How large it is, in bytes of JSON.
+    pub bytes: u64,
+    removed: usize,
+}
+
+/// A server's tools behind the policy in force.
+pub struct Gate {
+    server: Box<dyn Prepare>,
+    tools: Tools,
+    limits: Memory,
+    threads: Arc<Semaphore>,
+    redactor: Redactor,
+    sinks: Arc<Sinks>,
+}
+
+impl Gate {
+    /// Builds the gate of a server. Schemas are compiled here: what would fail a call fails the start.
+    ///
+    /// # Errors
+    /// A configuration that does not fit the server, a tool that cannot be served.
+    pub fn new<S: Server>(server: Arc<S>, config: &Config) -> Result<Self, StartError> {
+        let redactor = Redactor::ephemeral().map_err(|_| StartError::NoRandomness)?;
+        Self::build(server, config, Sinks::default(), redactor)
+    }
+
+    pub(crate) fn build<S: Server>(
+        server: Arc<S>,
+        config: &Config,
+        sinks: Sinks,
+        redactor: Redactor,
+    ) -> Result<Self, StartError> {
+        Ok(Self {
+            server: Box::new(server),
+            tools: Tools::of::<S>(config)?,
+            limits: Memory::default(),
+            threads: Arc::new(Semaphore::new(BLOCKING_THREADS)),
+            redactor,
+            sinks: Arc::new(sinks),
+        })
+    }
+
+    /// The tools, and the policy in force.
+    pub fn tools(&self) -> &Tools {
+        &self.tools
+    }
+
+    pub(crate) fn sinks(&self) -> &Arc<Sinks> {
+        &self.sinks
+    }
+
+    /// Decides a call, runs it if it may run, and records it.
+    pub async fn call(&self, request: Request<'_>) -> Decision {
+        let correlation = request.context.correlation();
+        let id = request.context.request_id();
+        let claimed = Arc::clone(&request.recorded);
+        let mut recording = Recording::new(&self.sinks, request.caller, id, correlation, request.via, &claimed).claim();
+        recording.edit(|record| record.method = "tools/call");
+        let mut quota = None;
+        let outcome = match self.decide(request, &mut quota, &mut recording).await {
+            Ok(answered) => {
+                recording.served(answered.bytes, answered.removed);
+                Outcome::Answered(answered)
+            }
+            Err(Stop::Failed(mut failure)) => {
+                // One id for the caller, the record and the log.
+                failure.correlation = failure.correlation.map(|_| correlation);
+                recording.failed(&failure);
+                Outcome::Failed(failure)
+            }
+            Err(Stop::UnknownTool) => {
+                recording.edit(|record| record.outcome = code::INVALID_REQUEST);
+                Outcome::UnknownTool
+            }
+            Err(Stop::Malformed(malformed)) => {
+                recording.edit(|record| record.outcome = code::INVALID_REQUEST);
+                Outcome::Malformed(malformed)
+            }
+        };
+        Decision { outcome, quota }
+    }
+
+    /// Charges a request that is no tool call to the caller's own limits.
+    ///
+    /// # Errors
+    /// The failure to answer with.
+    pub(crate) fn charge_request(&self, caller: &Caller) -> Result<(), Box<Failure>> {
+        self.charge(caller, None, 1, &mut None)
+    }
+
+    /// Every check, in the order of this module's page.
+    async fn decide(
+        &self,
+        request: Request<'_>,
+        quota: &mut Option<Quota>,
+        recording: &mut Recording,
+    ) -> Result<Answered, Stop> {
+        let Request { tool: name, arguments, caller, context, .. } = request;
+
+        let Some((tool, entry)) = self.tools.find(name) else {
+            self.charge(caller, None, 1, quota)?;
+            return Err(Stop::UnknownTool);
+        };
+        recording.edit(|record| record.tool = Some(tool.spec.name));
+
+        tool.spec.scope.could_be_met(caller.grants()).map_err(Failure::missing_scopes)?;
+
+        self.charge(caller, Some(tool), 1, quota)?;
+
+        let checked = arguments::check(arguments.unwrap_or("{}"), &entry.arguments).map_err(Stop::Malformed)?;
+        recording.edit(|record| record.arguments = self.redactor.redact(&checked.sent, tool.spec.arguments));
+        let values = checked.values.map_err(Failure::invalid_arguments)?;
+
+        let state = CallState::new(
+            Arc::clone(caller),
+            context,
+            OutputBounds { max_bytes: tool.max_output },
+            tool.spec.guarded,
+            Arc::clone(&self.threads),
+        );
+        let mut given = Given::new(tool.spec.arguments, arguments::by_parameter(values, tool.spec.arguments));
+        // Decoding runs code of the arguments' types.
+        let prepared = catch_unwind(AssertUnwindSafe(|| self.server.prepare(entry.index, &state, &mut given)));
+        let call = match prepared {
+            Ok(Some(call)) if given.violations.is_empty() => call,
+            Ok(_) => return Err(Failure::invalid_arguments(given.violations).into()),
+            Err(panic) => return Err(panicked(state::panic_text(&*panic)).into()),
+        };
+
+        tool.spec.scope.met_with(caller.grants(), &given.segments).map_err(Failure::missing_scopes)?;
+
+        if given.cost > 1 {
+            self.affordable(caller, tool, given.cost)?;
+            self.charge(caller, Some(tool), given.cost - 1, quota)?;
+        }
+
+        let slot = entry.slots.take(caller.agent());
+        state.admit(slot.ok_or_else(|| state::overloaded("too many calls of this tool run already; try again soon"))?);
+
+        let span = tracing::info_span!(
+            target: "mcp_runtime::call",
+            "tools/call",
+            tool = tool.spec.name,
+            agent = %caller.agent(),
+            correlation = %state.context.correlation(),
+        );
+        let answer = run(call, tool, &state).instrument(span).await?;
+
+        Ok(finish(answer, tool, entry)?)
+    }
+
+    /// The limits of a call: the agent's, the subject's, the tool's.
+    fn limits_of<'a>(&'a self, caller: &Caller, tool: Option<&'a ToolPolicy>) -> Vec<&'a Limit> {
+        let subject = caller.subject().and(self.tools.policy().subject_limit());
+        let agent = self.tools.policy().agent_limit(caller.agent());
+        agent.into_iter().chain(subject).chain(tool.into_iter().flat_map(ToolPolicy::limits)).collect()
+    }
+
+    fn charge(
+        &self,
+        caller: &Caller,
+        tool: Option<&ToolPolicy>,
+        cost: u64,
+        quota: &mut Option<Quota>,
+    ) -> Result<(), Refused> {
+        let who = Identity { agent: caller.agent(), subject: caller.subject() };
+        match self.limits.charge(who, &self.limits_of(caller, tool), cost) {
+            Ok(left) => {
+                *quota = left;
+                Ok(())
+            }
+            Err(refused) => {
+                *quota = refused.quota();
+                Err(Box::new(limited(refused)))
+            }
+        }
+    }
+
+    /// A cost that no burst covers is the arguments' fault: waiting would not help.
+    fn affordable(&self, caller: &Caller, tool: &ToolPolicy, cost: u64) -> Result<(), Refused> {
+        let window = self.limits_of(caller, Some(tool)).into_iter().find_map(|limit| limit.never_admits(cost));
+        window.map_or(Ok(()), |window| Err(Box::new(never(cost, &rate_text(&window)))))
+    }
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate").field("server", &self.tools.spec().name).finish_non_exhaustive()
+    }
+}
+
+/// A call that goes no further.
+enum Stop {
+    Failed(Box<Failure>),
+    UnknownTool,
+    Malformed(Malformed),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(Box::new(failure))
+    }
+}
+
+impl From<Refused> for Stop {
+    fn from(refused: Refused) -> Self {
+        Self::Failed(refused)
+    }
+}
+
+/// Runs what the generated code prepared, within time, and whatever it does.
+async fn run(
+    call: Pin<Box<dyn Future<Output = Ran> + Send + '_>>,
+    tool: &ToolPolicy,
+    state: &CallState,
+) -> Result<Answer, Refused> {
+    let mut call = AssertUnwindSafe(call).catch_unwind();
+    let cancelled = std::pin::pin!(state.context.cancel_token().cancelled());
+    let ran = match tokio::time::timeout(tool.timeout, select(&mut call, cancelled)).await {
+        Ok(Either::Left((Ok(ran), _))) => ran,
+        Ok(Either::Left((Err(panic), _))) => Err(Box::new(panicked(state::panic_text(&*panic)))),
+        Ok(Either::Right(_)) => Err(Box::new(Failure::new(code::CANCELLED, "the call was cancelled"))),
+        Err(_) => Err(Box::new(timed_out(tool, state))),
+    };
+    // What is dropped may panic as well.
+    match catch_unwind(AssertUnwindSafe(move || drop(call))) {
+        Ok(()) => ran,
+        Err(panic) => Err(Box::new(panicked(state::panic_text(&*panic)))),
+    }
+}
+
+fn timed_out(tool: &ToolPolicy, state: &CallState) -> Failure {
+    if state.is_being_guarded() {
+        return state::guard_broke("the guard did not answer in time");
+    }
+    // Whether anything was done is not known: to try again is safe only where that does not matter.
+    let hints = tool.spec.annotations;
+    let retryable = hints.idempotent == Some(true) || hints.read_only == Some(true);
+    let message = format!("the tool did not answer within {}", crate::config::duration_text(tool.timeout));
+    Failure { retryable, ..Failure::new(code::TIMEOUT, message) }
+}
+
+fn panicked(text: &str) -> Failure {
+    Failure::internal(format!("the tool panicked: {text}"))
+}
+
+/// Gives the answer its final form: true to its schema, and no larger than it may be.
+fn finish(answer: Answer, tool: &ToolPolicy, entry: &Entry) -> Result<Answered, Refused> {
+    let Answer { mut content, structured, mut untrusted, removed } = answer;
+    let mut bytes = 0;
+    let structured = match (structured, &entry.output) {
+        (None, None) => None,
+        (Some(value), Some(schema)) => {
+            let base = if schema.wrapped { "/structuredContent/result" } else { "/structuredContent" };
+            for pointer in &mut untrusted {
+                pointer.insert_str(0, base);
+            }
+            let value = schema.wrap(value);
+            if let Some(problem) = schema.problem(&value) {
+                return Err(Box::new(invalid_output(problem)));
+            }
+            let text = value.to_string();
+            bytes = text.len() as u64;
+            content = vec![ContentBlock::text(text)];
+            Some(value)
+        }
+        (found, _) => {
+            let expected =
+                if found.is_none() { "structured content is missing" } else { "structured content has no schema" };
+            return Err(Box::new(invalid_output(expected.to_owned())));
+        }
+    };
+    if structured.is_none() {
+        let blocks = serde_json::to_vec(&content).map_err(|error| Box::new(invalid_output(error.to_string())))?;
+        bytes = blocks.len() as u64;
+    }
+    if bytes > tool.max_output {
+        return Err(Box::new(crate::output::too_large(tool.max_output)));
+    }
+    Ok(Answered { content, structured, untrusted, bytes, removed })
+}
+
+fn invalid_output(cause: String) -> Failure {
+    Failure::logged(code::OUTPUT_INVALID, "the tool gave an answer that breaks its own schema", cause)
+}
+
+fn never(cost: u64, limit: &str) -> Failure {
+    let message = format!("the call weighs {cost}, more than the limit of {limit} ever admits; ask for less at a time");
+    Failure::invalid_arguments(vec![Violation::new("", "burst", message)])
+}
+
+fn limited(limited: Limited) -> Failure {
+    match limited {
+        Limited::Wait { bucket, window, retry_after } => {
+            let whose = match bucket {
+                Bucket::Agent => " for one agent over all tools",
+                Bucket::Subject => " for one subject",
+                Bucket::AgentTool(_) => " for this tool",
+                Bucket::Tool(_) => " for this tool over all agents",
+            };
+            Failure::rate_limited(retry_after, &format!("{}{whose}", rate_text(&window)))
+        }
+        Limited::Never { window, .. } => never(u64::from(window.burst).saturating_add(1), &rate_text(&window)),
+        Limited::Full => Failure {
+            retryable: true,
+            retry_after: Some(std::time::Duration::from_secs(1)),
+            ..Failure::new(code::OVERLOADED, "the server counts too many callers at the moment; try again soon")
+        },
+    }
+}
+
+/// A server whose type is forgotten, so that the gate is compiled once.
+trait Prepare: Send + Sync {
+    fn prepare<'a>(&'a self, tool: usize, state: &'a CallState, given: &mut Given) -> Prepared<'a>;
+}
+
+impl<S: Server> Prepare for Arc<S> {
+    fn prepare<'a>(&'a self, tool: usize, state: &'a CallState, given: &mut Given) -> Prepared<'a> {
+        let tool = S::TOOLS.get(tool)?;
+        (tool.prepare)(Call::new(self, state), given)
+    }
+}

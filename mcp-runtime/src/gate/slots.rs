@@ -1,0 +1,84 @@
+//! How many calls of a tool run at a time, of one agent and in all.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::caller::Agent;
+use crate::spec::Concurrency;
+
+/// The running calls of one tool. Bounded by itself: an agent is counted while a call of its runs.
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    limits: Concurrency,
+    running: Arc<Mutex<Running>>,
+}
+
+#[derive(Debug, Default)]
+struct Running {
+    total: u32,
+    by_agent: HashMap<Agent, u32>,
+}
+
+impl Slots {
+    pub(super) fn new(limits: Concurrency) -> Self {
+        Self { limits, running: Arc::default() }
+    }
+
+    /// A place for one more call; `None` if there is none. Nobody waits: the caller is told to come back.
+    pub(super) fn take(&self, agent: &Agent) -> Option<Slot> {
+        if self.limits == Concurrency::default() {
+            return Some(Slot::default());
+        }
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.limits.total.is_some_and(|limit| running.total >= limit) {
+            return None;
+        }
+        if let Some(limit) = self.limits.agent {
+            let count = running.by_agent.entry(agent.clone()).or_default();
+            if *count >= limit {
+                return None;
+            }
+            *count += 1;
+        }
+        running.total += 1;
+        Some(Slot(Some((Arc::clone(&self.running), agent.clone()))))
+    }
+}
+
+/// A place among the running calls, given back on drop.
+#[derive(Debug, Default)]
+pub(super) struct Slot(Option<(Arc<Mutex<Running>>, Agent)>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let Some((running, agent)) = self.0.take() else { return };
+        let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.total = running.total.saturating_sub(1);
+        if let Entry::Occupied(mut entry) = running.by_agent.entry(agent) {
+            *entry.get_mut() = entry.get().saturating_sub(1);
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_has_its_share_and_all_have_the_total() {
+        let slots = Slots::new(Concurrency { agent: Some(2), total: Some(3) });
+        let (a, b) = (Agent::key("a").unwrap(), Agent::key("b").unwrap());
+        let first = slots.take(&a).unwrap();
+        let _second = slots.take(&a).unwrap();
+        assert!(slots.take(&a).is_none());
+        let _third = slots.take(&b).unwrap();
+        assert!(slots.take(&b).is_none(), "the total is reached");
+        drop(first);
+        assert!(slots.take(&b).is_some());
+        assert_eq!(slots.running.lock().unwrap().by_agent.len(), 2);
+    }
+}

@@ -1,0 +1,164 @@
+//! A server behind its gate, ready for a transport.
+
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{HeaderValue, Request};
+
+use crate::auth::Authenticate;
+use crate::config::Config;
+use crate::gate::{Gate, StartError};
+use crate::spec::Server;
+use crate::telemetry::redact::Redactor;
+use crate::telemetry::{Audit, Sinks};
+use crate::transport::forward::{Forward, Forwarded, Nothing};
+
+/// A server behind its gate.
+///
+/// `run` makes one for the command line. A program of its own makes one to mount the HTTP service into an application:
+///
+/// ```no_run
+/// # use std::sync::Arc;
+/// # use mcp_runtime::{auth::Authenticate, config::Config, Protected, spec::Server};
+/// # fn mount(server: impl Server, authenticate: Arc<dyn Authenticate>) -> Result<(), Box<dyn std::error::Error>> {
+/// let config = Config::parse("[agents]\nrate = \"600/min\"")?;
+/// let service = Protected::new(server, config)?.http(authenticate)?;
+/// # let _ = service; Ok(())
+/// # }
+/// ```
+pub struct Protected {
+    gate: Arc<Gate>,
+    forward: Arc<dyn Forward>,
+    config: Config,
+}
+
+impl Protected {
+    /// Puts a server behind its gate. The digests of personal values in its records compare as long as this process
+    /// runs; with [`Protected::with_digest_key`] for longer.
+    ///
+    /// # Errors
+    /// A configuration that does not fit the server, a tool that cannot be served, an audit file that cannot be written.
+    pub fn new<S: Server>(server: S, config: Config) -> Result<Self, StartError> {
+        let redactor = Redactor::ephemeral().map_err(|_| StartError::NoRandomness)?;
+        Self::build(server, config, redactor)
+    }
+
+    /// As [`Protected::new`], with the key of the digests in records.
+    ///
+    /// # Errors
+    /// As [`Protected::new`].
+    pub fn with_digest_key<S: Server>(server: S, config: Config, key: [u8; 32]) -> Result<Self, StartError> {
+        Self::build(server, config, Redactor::new(key))
+    }
+
+    fn build<S: Server>(server: S, config: Config, redactor: Redactor) -> Result<Self, StartError> {
+        let server = Arc::new(server);
+        let forward: Arc<dyn Forward> = match S::HANDLER {
+            Some(handler) => (handler.0)(Arc::clone(&server)),
+            None => Arc::new(Forwarded(Arc::new(Nothing))),
+        };
+        let audit = config.audit.path.as_deref().map(Audit::open).transpose()?;
+        let gate = Arc::new(Gate::build(server, &config, Sinks { audit }, redactor)?);
+        Ok(Self { gate, forward, config })
+    }
+
+    /// The gate, for calls without a transport.
+    pub fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// The server as an HTTP service.
+    ///
+    /// # Errors
+    /// A configuration of proxies that cannot be used.
+    #[cfg(feature = "http")]
+    pub fn http(
+        &self,
+        authenticate: Arc<dyn Authenticate>,
+    ) -> Result<crate::transport::http::HttpService, crate::config::InvalidConfig> {
+        crate::transport::http::HttpService::new(
+            Arc::clone(&self.gate),
+            Arc::clone(&self.forward),
+            authenticate,
+            &self.config,
+        )
+    }
+
+    /// Serves one client over a pair of streams, until it closes its end: what `serve --stdio` does with standard input
+    /// and output. `credential` is the key (`mcpk_…`) as the process got it.
+    ///
+    /// # Errors
+    /// A key that is not good, or a stream that breaks.
+    #[cfg(feature = "stdio")]
+    pub async fn stdio<R, W>(
+        &self,
+        reader: R,
+        writer: W,
+        authenticate: Arc<dyn Authenticate>,
+        credential: &str,
+    ) -> Result<(), StdioError>
+    where
+        R: tokio::io::AsyncRead + Send + Unpin + 'static,
+        W: tokio::io::AsyncWrite + Send + Unpin + 'static,
+    {
+        use crate::transport::adapter::Adapter;
+        use crate::transport::stdio::Lines;
+
+        let credential = bearer_parts(credential).ok_or(StdioError::Refused(crate::auth::Refusal::Malformed))?;
+        authenticate.authenticate(&credential).await.map_err(StdioError::Refused)?;
+        let adapter = Adapter::new(Arc::clone(&self.gate), Arc::clone(&self.forward), self.config.http.list);
+        let lines = Lines::new(reader, writer, Arc::clone(&self.gate), authenticate, credential);
+        let running = rmcp::serve_server(adapter, lines).await;
+        match running {
+            Ok(running) => running.waiting().await.map(drop).map_err(|error| StdioError::Broken(error.to_string())),
+            // The client went away before it said anything: nothing to serve, nothing wrong.
+            Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => Ok(()),
+            Err(error) => Err(StdioError::Broken(handshake_problem(&error).to_owned())),
+        }
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+}
+
+impl std::fmt::Debug for Protected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Protected").field("gate", &self.gate).finish_non_exhaustive()
+    }
+}
+
+/// Request parts that carry a key, for transports that have none of their own. `None` for a text that is no header.
+pub(crate) fn bearer_parts(credential: &str) -> Option<Parts> {
+    let mut header = HeaderValue::try_from(format!("Bearer {credential}")).ok()?;
+    header.set_sensitive(true);
+    let (mut parts, ()) = Request::new(()).into_parts();
+    parts.headers.insert(AUTHORIZATION, header);
+    Some(parts)
+}
+
+/// What went wrong before the first request. rmcp's own text would print the client's message.
+#[cfg(feature = "stdio")]
+fn handshake_problem(error: &rmcp::service::ServerInitializeError) -> &'static str {
+    use rmcp::service::ServerInitializeError as Problem;
+    match error {
+        Problem::ExpectedInitializeRequest(_) => "the client did not begin as MCP asks",
+        Problem::TransportError { .. } => "a stream failed",
+        _ => "the client could not be initialized",
+    }
+}
+
+/// Serving over streams ended before its time.
+#[cfg(feature = "stdio")]
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StdioError {
+    /// The key is not good.
+    #[error("{0}")]
+    Refused(crate::auth::Refusal),
+    /// The stream broke, or what came over it was no MCP.
+    #[error("the connection broke: {0}")]
+    Broken(String),
+}

@@ -1,0 +1,406 @@
+//! Scopes: what a tool asks for, what a credential grants, and when the one covers the other.
+//!
+//! A scope is a scope token of RFC 6749, section 3.3; `.` and `:` part it into segments. Comparison is exact and
+//! case-sensitive, never by prefix. The grants of an API key may hold wildcards: `*` inside stands for one segment,
+//! `*` at the end for one or more, `*` alone for every scope. In a token a `*` is a literal.
+
+use std::fmt;
+
+/// The longest text that may fill a segment of a template.
+pub const MAX_SEGMENT_BYTES: usize = 64;
+
+/// The longest scope.
+pub const MAX_SCOPE_BYTES: usize = 256;
+
+/// What a tool asks of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requirement {
+    /// Every authenticated caller may call.
+    AnyCaller,
+    /// All of these scopes.
+    All(&'static [Template]),
+    /// One of these scopes; the first is the one a challenge names.
+    Any(&'static [Template]),
+}
+
+/// A scope that a tool asks for: a literal, or one with `{argument}` in place of whole segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Template(&'static str);
+
+impl Template {
+    /// A scope as the attribute wrote it; the macro has checked its form.
+    pub const fn new(text: &'static str) -> Self {
+        Self(text)
+    }
+
+    /// The scope as written, placeholders included.
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+
+    /// Whether an argument fills a segment.
+    pub fn has_placeholder(self) -> bool {
+        self.0.contains('{')
+    }
+
+    /// The scope for these values of its placeholders; `None` where a value is missing or may not fill a segment.
+    fn fill(self, values: &[(&str, String)]) -> Option<String> {
+        let mut filled = String::with_capacity(self.0.len() + 16);
+        for piece in pieces(self.0) {
+            match placeholder(piece.text) {
+                None => filled.push_str(piece.text),
+                Some(name) => {
+                    let (_, value) = values.iter().find(|(argument, _)| *argument == name)?;
+                    if !fills_segment(value) {
+                        return None;
+                    }
+                    filled.push_str(value);
+                }
+            }
+            filled.extend(piece.separator);
+        }
+        Some(filled)
+    }
+}
+
+/// Whether a value may stand in a segment: `[A-Za-z0-9_-]{1,64}`, so that no value can add a segment or a wildcard.
+fn fills_segment(value: &str) -> bool {
+    (1..=MAX_SEGMENT_BYTES).contains(&value.len())
+        && value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+fn placeholder(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// A segment and the separator behind it.
+struct Piece<'a> {
+    text: &'a str,
+    separator: Option<char>,
+}
+
+fn pieces(scope: &str) -> impl Iterator<Item = Piece<'_>> {
+    scope.split_inclusive(['.', ':']).map(|piece| match piece.strip_suffix(['.', ':']) {
+        Some(text) => Piece { text, separator: piece.chars().next_back() },
+        None => Piece { text: piece, separator: None },
+    })
+}
+
+impl Requirement {
+    /// The first check, before any argument is read: whether the grants cover the literal scopes, and some value of
+    /// the arguments could fill the others.
+    ///
+    /// # Errors
+    /// The scopes to name in the refusal, placeholders as written.
+    pub fn could_be_met(&self, grants: &Grants) -> Result<(), MissingScopes> {
+        self.check(|template| {
+            grants
+                .list
+                .iter()
+                .any(|grant| grant.covers(template.as_str(), placeholder_could_be))
+                .then_some(())
+                .ok_or_else(|| template.as_str().to_owned())
+        })
+    }
+
+    /// The second check, with the decoded values of the arguments that fill segments.
+    ///
+    /// # Errors
+    /// The scopes to name in the refusal, filled where the value may fill a segment.
+    pub fn met_with(&self, grants: &Grants, values: &[(&str, String)]) -> Result<(), MissingScopes> {
+        self.check(|template| match template.fill(values) {
+            Some(scope) if grants.allow(&scope) => Ok(()),
+            Some(scope) => Err(scope),
+            None => Err(template.as_str().to_owned()),
+        })
+    }
+
+    /// Whether the second check has something to look at.
+    pub fn reads_arguments(&self) -> bool {
+        self.templates().iter().any(|template| template.has_placeholder())
+    }
+
+    /// The scopes as written.
+    pub fn templates(&self) -> &'static [Template] {
+        match self {
+            Self::AnyCaller => &[],
+            Self::All(templates) | Self::Any(templates) => templates,
+        }
+    }
+
+    fn check(&self, covered: impl Fn(&Template) -> Result<(), String>) -> Result<(), MissingScopes> {
+        match self {
+            Self::AnyCaller => Ok(()),
+            Self::All(templates) => {
+                // All scopes of the operation at once, held or not: a client that steps up asks for the whole set.
+                let checked: Vec<_> = templates.iter().map(|t| covered(t).map(|()| t.as_str().to_owned())).collect();
+                if !templates.is_empty() && checked.iter().all(Result::is_ok) {
+                    return Ok(());
+                }
+                Err(MissingScopes(checked.into_iter().map(|c| c.unwrap_or_else(|scope| scope)).collect()))
+            }
+            Self::Any(templates) => {
+                let mut first = None;
+                for template in *templates {
+                    match covered(template) {
+                        Ok(()) => return Ok(()),
+                        Err(scope) => first = first.or(Some(scope)),
+                    }
+                }
+                Err(MissingScopes(first.into_iter().collect()))
+            }
+        }
+    }
+}
+
+/// The scopes of an operation that a caller does not cover, all at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingScopes(pub Vec<String>);
+
+impl fmt::Display for MissingScopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(" "))
+    }
+}
+
+/// What a credential grants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    list: Box<[Grant]>,
+}
+
+impl Grants {
+    /// The grants of an API key, in which `*` is a wildcard.
+    ///
+    /// # Errors
+    /// The first one that is no scope token, or has `*` as part of a segment.
+    pub fn with_wildcards<I: AsRef<str>>(scopes: impl IntoIterator<Item = I>) -> Result<Self, InvalidScope> {
+        Self::build(scopes, true)
+    }
+
+    /// The grants of a token, in which `*` is a literal.
+    ///
+    /// # Errors
+    /// The first one that is no scope token.
+    pub fn literal<I: AsRef<str>>(scopes: impl IntoIterator<Item = I>) -> Result<Self, InvalidScope> {
+        Self::build(scopes, false)
+    }
+
+    fn build<I: AsRef<str>>(scopes: impl IntoIterator<Item = I>, wildcards: bool) -> Result<Self, InvalidScope> {
+        let list = scopes.into_iter().map(|scope| Grant::new(scope.as_ref(), wildcards)).collect::<Result<_, _>>()?;
+        Ok(Self { list })
+    }
+
+    /// Whether a scope (no template) is granted.
+    pub fn allow(&self, scope: &str) -> bool {
+        self.list.iter().any(|grant| grant.covers(scope, |_| false))
+    }
+
+    /// The grants as they were written.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().map(|grant| &*grant.text)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Grant {
+    text: Box<str>,
+    wildcards: bool,
+}
+
+impl Grant {
+    fn new(text: &str, wildcards: bool) -> Result<Self, InvalidScope> {
+        let invalid = |why| InvalidScope { scope: text.chars().take(64).collect(), why };
+        if text.is_empty() {
+            return Err(invalid("it is empty"));
+        }
+        if text.len() > MAX_SCOPE_BYTES {
+            return Err(invalid("it is longer than 256 bytes"));
+        }
+        if !text.bytes().all(is_scope_byte) {
+            return Err(invalid("a scope is printable ASCII without space, `\"` and `\\` (RFC 6749, section 3.3)"));
+        }
+        if wildcards {
+            if pieces(text).any(|piece| piece.text.is_empty()) || text.ends_with(['.', ':']) {
+                return Err(invalid("it has an empty segment"));
+            }
+            if pieces(text).any(|piece| piece.text.contains('*') && piece.text != "*") {
+                return Err(invalid("`*` stands for whole segments, not for a part of one"));
+            }
+        }
+        Ok(Self { text: text.into(), wildcards })
+    }
+
+    /// Whether the grant covers a scope. `placeholder` says whether a literal segment of the grant could be the value
+    /// of a placeholder of the scope; a scope that is no template has none.
+    fn covers(&self, scope: &str, could_be: fn(&str) -> bool) -> bool {
+        if &*self.text == scope && could_be_literal(scope) {
+            return true;
+        }
+        let mut wanted = pieces(scope);
+        let mut granted = pieces(&self.text).peekable();
+        while let Some(grant) = granted.next() {
+            let Some(want) = wanted.next() else { return false };
+            let is_wildcard = self.wildcards && grant.text == "*";
+            if is_wildcard && granted.peek().is_none() {
+                return true;
+            }
+            let same = if is_wildcard {
+                true
+            } else if placeholder(want.text).is_some() {
+                could_be(grant.text)
+            } else {
+                grant.text == want.text
+            };
+            if !same || grant.separator != want.separator {
+                return false;
+            }
+        }
+        wanted.next().is_none()
+    }
+}
+
+/// A template is no scope: a grant spelt like one covers nothing by its spelling.
+fn could_be_literal(scope: &str) -> bool {
+    !scope.contains('{')
+}
+
+fn placeholder_could_be(segment: &str) -> bool {
+    fills_segment(segment)
+}
+
+/// RFC 6749, section 3.3: `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`.
+const fn is_scope_byte(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E)
+}
+
+/// A text that grants nothing because it is no scope.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is no scope: {why}", scope.escape_debug())]
+pub struct InvalidScope {
+    scope: String,
+    why: &'static str,
+}
+
+/// A decoded argument that may fill a segment of a scope: integers, `bool` and `String`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot fill a segment of a scope",
+    label = "this argument stands in the tool's `scope`",
+    note = "integers, `bool`, `String` and types with an `impl ScopeSegment` of their own can"
+)]
+pub trait ScopeSegment {
+    /// The value as a segment. What is not `[A-Za-z0-9_-]{1,64}` is answered `PERMISSION_DENIED`.
+    fn segment(&self) -> String;
+}
+
+macro_rules! segment_by_display {
+    ($($ty:ty)*) => {$(
+        impl ScopeSegment for $ty {
+            fn segment(&self) -> String {
+                self.to_string()
+            }
+        }
+    )*};
+}
+segment_by_display!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize bool String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: Requirement = Requirement::All(&[Template::new("revenue.read")]);
+    const BOTH: Requirement = Requirement::All(&[Template::new("record.delete"), Template::new("record.read")]);
+    const EITHER: Requirement = Requirement::Any(&[Template::new("a.b"), Template::new("c.d")]);
+    const FILLED: Requirement = Requirement::All(&[Template::new("customer:{id}:read")]);
+
+    fn key(scopes: &[&str]) -> Grants {
+        Grants::with_wildcards(scopes).unwrap()
+    }
+
+    fn id(value: &str) -> [(&'static str, String); 1] {
+        [("id", value.to_owned())]
+    }
+
+    #[test]
+    fn comparison_is_exact() {
+        assert!(ONE.could_be_met(&key(&["revenue.read"])).is_ok());
+        for other in ["revenue", "revenue.rea", "revenue.reads", "Revenue.read", "revenue:read", "revenue.read.all"] {
+            assert!(ONE.could_be_met(&key(&[other])).is_err(), "{other}");
+        }
+        assert!(ONE.could_be_met(&Grants::default()).is_err());
+    }
+
+    #[test]
+    fn wildcards_stand_for_segments() {
+        for (grant, scope, covered) in [
+            ("*", "revenue.read", true),
+            ("revenue.*", "revenue.read", true),
+            ("revenue.*", "revenue.read.all", true),
+            ("revenue.*", "revenue:read", false),
+            ("revenue.*", "revenue", false),
+            ("revenue.*", "revenues.read", false),
+            ("*.read", "revenue.read", true),
+            ("*.read", "a.revenue.read", false),
+            ("a:*:read", "a:b:read", true),
+            ("a:*:read", "a:b:c:read", false),
+            ("a:*:read", "a:b.read", false),
+        ] {
+            assert_eq!(key(&[grant]).allow(scope), covered, "{grant} on {scope}");
+            let token = Grants::literal([grant]).unwrap();
+            assert!(!token.allow(scope), "a token's `*` is a literal: {grant} on {scope}");
+        }
+        assert!(Grants::literal(["revenue.*"]).unwrap().allow("revenue.*"));
+    }
+
+    #[test]
+    fn a_refusal_names_the_whole_operation() {
+        let missing = BOTH.could_be_met(&key(&["record.read"])).unwrap_err();
+        assert_eq!(missing.to_string(), "record.delete record.read");
+        let missing = EITHER.could_be_met(&key(&["x"])).unwrap_err();
+        assert_eq!(missing.to_string(), "a.b");
+        assert!(EITHER.could_be_met(&key(&["c.d"])).is_ok());
+    }
+
+    #[test]
+    fn a_placeholder_asks_first_whether_a_grant_could_fill_it() {
+        for (grant, could) in [
+            ("customer:7:read", true),
+            ("customer:*:read", true),
+            ("customer:*", true),
+            ("*", true),
+            ("customer:7:write", false),
+            ("customer:7", false),
+            ("customer:{id}:read", false),
+            ("customer:a@b:read", false),
+        ] {
+            assert_eq!(FILLED.could_be_met(&key(&[grant])).is_ok(), could, "{grant}");
+        }
+        assert!(FILLED.could_be_met(&Grants::literal(["customer:*:read"]).unwrap()).is_err());
+    }
+
+    #[test]
+    fn the_value_decides_and_cannot_escape_its_segment() {
+        let seven = key(&["customer:7:read"]);
+        assert!(FILLED.met_with(&seven, &id("7")).is_ok());
+        assert_eq!(FILLED.met_with(&seven, &id("8")).unwrap_err().to_string(), "customer:8:read");
+        let every = key(&["customer:*"]);
+        for value in ["", "*", "7:read", "7.x", "a b", "{id}", "é", &"a".repeat(65)] {
+            let missing = FILLED.met_with(&every, &id(value)).unwrap_err();
+            assert_eq!(missing.to_string(), "customer:{id}:read", "{value}");
+        }
+        assert!(FILLED.met_with(&every, &[]).is_err(), "a value that is not there denies");
+    }
+
+    #[test]
+    fn an_empty_list_denies() {
+        assert!(Requirement::All(&[]).could_be_met(&key(&["*"])).is_err());
+        assert!(Requirement::Any(&[]).could_be_met(&key(&["*"])).is_err());
+    }
+
+    #[test]
+    fn grants_that_are_no_scopes_are_refused() {
+        for bad in ["", "a b", "a\"b", "a\\b", "é", "a.*b", "a..b", ".a", "a.", "a\n"] {
+            assert!(Grants::with_wildcards([bad]).is_err(), "{bad:?}");
+        }
+    }
+}

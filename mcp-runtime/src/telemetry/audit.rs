@@ -1,0 +1,60 @@
+//! The audit file: one line of JSON a record, appended.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crate::record::CallRecord;
+
+/// An audit file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the audit file {}: {source}; check [audit] path and the rights of its folder", path.display())]
+pub struct AuditError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// An open audit file.
+#[derive(Debug)]
+pub struct Audit {
+    file: Mutex<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    /// Kept between lines, so that a line costs no allocation.
+    line: Vec<u8>,
+}
+
+impl Audit {
+    /// Opens a file for appending; makes it, readable by its owner alone, if it is not there.
+    ///
+    /// # Errors
+    /// A folder that is not there or not writable, a symbolic link, something that is no file.
+    pub fn open(path: &Path) -> Result<Self, AuditError> {
+        let failed = |source| AuditError { path: path.to_owned(), source };
+        if let Ok(found) = std::fs::symlink_metadata(path)
+            && !found.is_file()
+        {
+            return Err(failed(io::Error::other("it is a link or no regular file")));
+        }
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).map_err(failed)?;
+        Ok(Self { file: Mutex::new(Open { file, line: Vec::with_capacity(1024) }) })
+    }
+
+    /// Appends a record in one write, so that lines of several processes do not mix.
+    pub(crate) fn append(&self, record: &CallRecord) -> io::Result<()> {
+        let mut open = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let Open { file, line } = &mut *open;
+        line.clear();
+        serde_json::to_writer(&mut *line, record)?;
+        line.push(b'\n');
+        file.write_all(line)
+    }
+}

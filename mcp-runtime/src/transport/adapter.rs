@@ -1,0 +1,185 @@
+//! The one `ServerHandler` that rmcp sees: tools from the gate, everything else from the user's own handler.
+
+#![expect(deprecated, reason = "older revisions still ask")]
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CancelTaskParams, CancelledNotificationParam, CompleteRequestParams,
+    CompleteResult, CustomNotification, CustomRequest, CustomResult, GetPromptRequestParams, GetPromptResponse,
+    GetSkillRequestParams, GetSkillResult, GetTaskParams, GetTaskResult, Implementation, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListSkillsResult, ListToolsResult, PaginatedRequestParams,
+    ProgressNotificationParam, ProgressToken, ReadResourceDirectoryRequestParams, ReadResourceDirectoryResult,
+    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, SetLevelRequestParams,
+    SubscribeRequestParams, SubscriptionFilter, Tool, ToolsCapability, UnsubscribeRequestParams, UpdateTaskParams,
+};
+use rmcp::service::{NotificationContext, Peer, RequestContext, RoleServer, SubscriptionContext};
+use rmcp::{ErrorData, ServerHandler};
+
+use super::exchange::Exchange;
+use super::forward::Forward;
+use super::render;
+use crate::config::List;
+use crate::context::{CallContext, ReportProgress};
+use crate::gate::{Gate, Request};
+
+/// A gate as rmcp serves it.
+#[derive(Clone)]
+pub(crate) struct Adapter {
+    gate: Arc<Gate>,
+    forward: Arc<dyn Forward>,
+    list: List,
+    info: ServerConfig,
+}
+
+impl Adapter {
+    pub(crate) fn new(gate: Arc<Gate>, forward: Arc<dyn Forward>, list: List) -> Self {
+        let info = info(&gate, &*forward);
+        Self { gate, forward, list, info }
+    }
+}
+
+/// The server's own name and tools, and the capabilities of the user's handler.
+fn info(gate: &Gate, forward: &dyn Forward) -> ServerConfig {
+    let spec = gate.tools().spec();
+    let mut implementation = Implementation::new(spec.name, spec.version);
+    if let Some(title) = spec.title {
+        implementation = implementation.with_title(title);
+    }
+    let mut info = forward.get_info();
+    let mut capabilities: ServerCapabilities = info.capabilities;
+    capabilities.tools = Some(ToolsCapability::default());
+    info.capabilities = capabilities;
+    info.server_info = implementation;
+    if let Some(instructions) = spec.instructions {
+        info.instructions = Some(instructions.to_owned());
+    }
+    info
+}
+
+/// A request that did not come through one of our transports has no caller.
+fn ungated() -> ErrorData {
+    ErrorData::internal_error("this server is served without its gate, which refuses every call", None)
+}
+
+macro_rules! forward_requests {
+    ($($method:ident: $params:ty => $result:ty),* $(,)?) => {$(
+        async fn $method(&self, request: $params, context: RequestContext<RoleServer>) -> Result<$result, ErrorData> {
+            Exchange::of(&context.extensions).ok_or_else(ungated)?;
+            self.forward.$method(request, context).await
+        }
+    )*};
+}
+
+impl ServerHandler for Adapter {
+    fn get_info(&self) -> ServerConfig {
+        self.info.clone()
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let exchange = Exchange::of(&context.extensions).ok_or_else(ungated)?.clone();
+        let mut call = CallContext::new(&context.id.to_string(), context.ct.clone());
+        if let Some(token) = context.meta.get_progress_token() {
+            call = call.with_progress(Arc::new(Progress { token, peer: context.peer.clone() }));
+        }
+        let request = Request {
+            tool: &request.name,
+            arguments: exchange.arguments(),
+            caller: exchange.caller(),
+            context: call,
+            via: exchange.via(),
+            recorded: exchange.recorded(),
+        };
+        let decision = self.gate.call(request).await;
+        exchange.decided(&decision);
+        render::result(decision).map(CallToolResponse::from)
+    }
+
+    async fn list_tools(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let exchange = Exchange::of(&context.extensions).ok_or_else(ungated)?;
+        if request.is_some_and(|request| request.cursor.is_some()) {
+            // The list is one page, so no cursor is ours.
+            return Err(ErrorData::invalid_params("this list has one page; there is no such cursor", None));
+        }
+        let tools = self.gate.tools().visible(exchange.caller(), self.list == List::All).collect();
+        Ok(render::tools(tools))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        self.gate.tools().tool(name)
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        self.forward.accepted_subscription_filter(requested)
+    }
+
+    forward_requests!(
+        complete: CompleteRequestParams => CompleteResult,
+        set_level: SetLevelRequestParams => (),
+        get_prompt: GetPromptRequestParams => GetPromptResponse,
+        list_prompts: Option<PaginatedRequestParams> => ListPromptsResult,
+        list_resources: Option<PaginatedRequestParams> => ListResourcesResult,
+        list_resource_templates: Option<PaginatedRequestParams> => ListResourceTemplatesResult,
+        read_resource: ReadResourceRequestParams => ReadResourceResponse,
+        subscribe: SubscribeRequestParams => (),
+        unsubscribe: UnsubscribeRequestParams => (),
+        on_custom_request: CustomRequest => CustomResult,
+        get_task: GetTaskParams => GetTaskResult,
+        update_task: UpdateTaskParams => (),
+        cancel_task: CancelTaskParams => (),
+        list_skills: Option<PaginatedRequestParams> => ListSkillsResult,
+        get_skill: GetSkillRequestParams => GetSkillResult,
+        read_resource_directory: ReadResourceDirectoryRequestParams => ReadResourceDirectoryResult,
+    );
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        self.forward.listen(context).await
+    }
+
+    async fn on_cancelled(&self, notification: CancelledNotificationParam, context: NotificationContext<RoleServer>) {
+        self.forward.on_cancelled(notification, context).await;
+    }
+
+    async fn on_progress(&self, notification: ProgressNotificationParam, context: NotificationContext<RoleServer>) {
+        self.forward.on_progress(notification, context).await;
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        self.forward.on_initialized(context).await;
+    }
+
+    async fn on_roots_list_changed(&self, context: NotificationContext<RoleServer>) {
+        self.forward.on_roots_list_changed(context).await;
+    }
+
+    async fn on_custom_notification(&self, notification: CustomNotification, context: NotificationContext<RoleServer>) {
+        self.forward.on_custom_notification(notification, context).await;
+    }
+}
+
+/// Progress by a notification on the request's own stream.
+struct Progress {
+    token: ProgressToken,
+    peer: Peer<RoleServer>,
+}
+
+impl ReportProgress for Progress {
+    fn report(&self, done: f64, total: Option<f64>, message: Option<String>) -> BoxFuture<'_, ()> {
+        let mut progress = ProgressNotificationParam::new(self.token.clone(), done);
+        progress.total = total;
+        progress.message = message;
+        Box::pin(async move {
+            // A client that is gone cancels the call by itself.
+            let _ = self.peer.notify_progress(progress).await;
+        })
+    }
+}

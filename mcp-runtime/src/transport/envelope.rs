@@ -1,0 +1,360 @@
+//! A JSON-RPC message, read strictly before rmcp reads it: one value, no key twice, an id that can be echoed.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use rmcp::RoleServer;
+use rmcp::model::{ClientRequest, JsonRpcMessage};
+use rmcp::service::RxJsonRpcMessage;
+use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::arguments::strict::{self, Malformed};
+
+/// Methods of MCP, so that records and errors tell them from what clients make up.
+const METHODS: &[&str] = &[
+    "completion/complete",
+    "initialize",
+    "logging/setLevel",
+    "notifications/cancelled",
+    "notifications/initialized",
+    "notifications/progress",
+    "notifications/roots/list_changed",
+    "ping",
+    "prompts/get",
+    "prompts/list",
+    "resources/directory/read",
+    "resources/list",
+    "resources/read",
+    "resources/subscribe",
+    "resources/templates/list",
+    "resources/unsubscribe",
+    "server/discover",
+    "skills/get",
+    "skills/list",
+    "subscriptions/listen",
+    "tasks/cancel",
+    "tasks/get",
+    "tasks/update",
+    "tools/call",
+    "tools/list",
+];
+
+/// A message that can be handed on.
+#[derive(Debug)]
+pub(crate) struct Envelope {
+    /// The id of a request; `None` for notifications and responses.
+    pub(crate) id: Option<Value>,
+    /// The method, if it is one of MCP's; `unknown` for another, `response` for a message that has none.
+    pub(crate) method: &'static str,
+    /// The arguments of a tool call.
+    pub(crate) arguments: Option<Arguments>,
+}
+
+impl Envelope {
+    pub(crate) fn is_call(&self) -> bool {
+        self.method == "tools/call" && self.id.is_some()
+    }
+
+    /// The id as text, for records.
+    pub(crate) fn id_text(&self) -> String {
+        match &self.id {
+            None => String::new(),
+            Some(Value::String(id)) => id.clone(),
+            Some(id) => id.to_string(),
+        }
+    }
+}
+
+/// The text of a tool call's arguments: a part of the message's own bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Arguments(Bytes);
+
+impl Arguments {
+    pub(crate) fn as_str(&self) -> &str {
+        // A part of a checked text, cut at characters.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// A message that goes no further.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Rejection {
+    pub(crate) code: i32,
+    message: Cow<'static, str>,
+    id: Option<Value>,
+}
+
+impl Rejection {
+    fn new(code: i32, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into(), id: None }
+    }
+
+    fn with_id(mut self, id: Option<&Value>) -> Self {
+        self.id = id.cloned();
+        self
+    }
+
+    /// The JSON-RPC error. An id that could not be read is left out, never null.
+    pub(crate) fn to_json(&self) -> Value {
+        error(self.id.as_ref(), self.code, &self.message, None)
+    }
+}
+
+/// A JSON-RPC error with or without an id.
+pub(crate) fn error(id: Option<&Value>, code: i32, message: &str, data: Option<Value>) -> Value {
+    let mut error = json!({ "code": code, "message": message });
+    if let (Some(data), Value::Object(map)) = (data, &mut error) {
+        map.insert("data".to_owned(), data);
+    }
+    match id {
+        Some(id) => json!({ "jsonrpc": "2.0", "id": id, "error": error }),
+        None => json!({ "jsonrpc": "2.0", "error": error }),
+    }
+}
+
+const PARSE_ERROR: i32 = -32700;
+const INVALID_REQUEST: i32 = -32600;
+const INVALID_PARAMS: i32 = -32602;
+
+/// Reads a message.
+///
+/// # Errors
+/// What to answer instead of handing it on.
+pub(crate) fn read(body: &Bytes) -> Result<Envelope, Rejection> {
+    let text = std::str::from_utf8(body).map_err(|_| Rejection::new(PARSE_ERROR, "the body is not UTF-8"))?;
+    let members = members(text).map_err(|problem| match problem {
+        Malformed::NotAnObject if text.trim_start().starts_with('[') => {
+            Rejection::new(INVALID_REQUEST, "batches are no part of MCP; send one message at a time")
+        }
+        Malformed::NotAnObject => Rejection::new(INVALID_REQUEST, "a message is a JSON object"),
+        problem => malformed(problem),
+    })?;
+    let member = |name: &str| members.iter().find(|(key, _)| key == name).map(|(_, value)| *value);
+
+    let id = member("id").map(|id| id_of(id.get())).transpose()?;
+    for (key, value) in &members {
+        if key != "params" {
+            strict::check(value.get()).map_err(|problem| malformed(problem).with_id(id.as_ref()))?;
+        }
+    }
+    let rejected = |code, message: &'static str| Rejection::new(code, message).with_id(id.as_ref());
+    if member("jsonrpc").map(RawValue::get) != Some(r#""2.0""#) {
+        return Err(rejected(INVALID_REQUEST, "`jsonrpc` has to be \"2.0\""));
+    }
+    let Some(method) = member("method") else {
+        if member("result").is_some() || member("error").is_some() {
+            let params = member("params").map_or(Ok(()), |params| strict::check(params.get()));
+            params.map_err(|problem| malformed(problem).with_id(id.as_ref()))?;
+            return Ok(Envelope { id: None, method: "response", arguments: None });
+        }
+        return Err(rejected(INVALID_REQUEST, "`method` is missing"));
+    };
+    let method: String =
+        serde_json::from_str(method.get()).map_err(|_| rejected(INVALID_REQUEST, "`method` has to be a string"))?;
+    let known = METHODS.binary_search(&method.as_str()).map_or("unknown", |index| METHODS[index]);
+    let is_call = known == "tools/call";
+    let params = member("params");
+    if params.is_some_and(|params| !params.get().starts_with('{')) {
+        return Err(rejected(INVALID_PARAMS, "`params` has to be an object"));
+    }
+    let arguments = match params {
+        Some(params) => params_of(params.get(), is_call, body).map_err(|rejection| rejection.with_id(id.as_ref()))?,
+        None if is_call => return Err(rejected(INVALID_PARAMS, "`params.name` is missing")),
+        None => None,
+    };
+    if known != "unknown" && !is_call {
+        check_shape(text).map_err(|rejection| rejection.with_id(id.as_ref()))?;
+    }
+    Ok(Envelope { id, method: known, arguments })
+}
+
+/// Checks the parameters; gives the arguments of a tool call.
+fn params_of(params: &str, is_call: bool, body: &Bytes) -> Result<Option<Arguments>, Rejection> {
+    let members = members(params).map_err(malformed)?;
+    let mut name = None;
+    let mut arguments = None;
+    for (key, value) in &members {
+        let text = value.get();
+        if is_call && key == "arguments" {
+            // A key that stands twice in here is for the gate to refuse, at the price of a call. What is no JSON is none
+            // of any kind.
+            if strict::check(text) == Err(Malformed::Syntax) {
+                return Err(malformed(Malformed::Syntax));
+            }
+            match text.as_bytes().first() {
+                Some(b'{') => arguments = Some(Arguments(body.slice_ref(text.as_bytes()))),
+                _ if text == "null" => {}
+                _ => return Err(Rejection::new(INVALID_PARAMS, "`params.arguments` has to be an object")),
+            }
+            continue;
+        }
+        strict::check(text).map_err(malformed)?;
+        match (&**key, text.as_bytes().first()) {
+            ("_meta", Some(first)) if *first != b'{' => {
+                return Err(Rejection::new(INVALID_PARAMS, "`params._meta` has to be an object"));
+            }
+            // rmcp reads a page of another type as none.
+            ("cursor", Some(first)) if *first != b'"' => {
+                return Err(Rejection::new(INVALID_PARAMS, "`params.cursor` has to be a string"));
+            }
+            ("name", Some(b'"')) => name = Some(()),
+            _ => {}
+        }
+    }
+    if is_call && name.is_none() {
+        return Err(Rejection::new(INVALID_PARAMS, "`params.name` has to be a string"));
+    }
+    Ok(arguments)
+}
+
+/// rmcp takes a request of a known method whose parameters have another shape for one of an unknown method.
+fn check_shape(text: &str) -> Result<(), Rejection> {
+    let invalid = || Rejection::new(INVALID_PARAMS, "the parameters do not have the form that the method asks for");
+    match message(text) {
+        Ok(JsonRpcMessage::Request(request)) if matches!(request.request, ClientRequest::CustomRequest(_)) => {
+            Err(invalid())
+        }
+        Ok(_) => Ok(()),
+        Err(_) => Err(invalid()),
+    }
+}
+
+/// The message as rmcp's types have it.
+pub(crate) fn message(text: &str) -> Result<RxJsonRpcMessage<RoleServer>, serde_json::Error> {
+    serde_json::from_str(text)
+}
+
+fn malformed(problem: Malformed) -> Rejection {
+    match problem {
+        Malformed::Syntax => Rejection::new(PARSE_ERROR, "the body is not valid JSON"),
+        other => Rejection::new(INVALID_REQUEST, other.to_string()),
+    }
+}
+
+/// An id is a string or an integer (JSON-RPC 2.0, and MCP forbids null). What is neither cannot be echoed.
+fn id_of(text: &str) -> Result<Value, Rejection> {
+    let invalid = || Rejection::new(INVALID_REQUEST, "`id` has to be a string or an integer");
+    match strict::value(text).map_err(malformed)? {
+        Value::String(id) if id.len() <= 256 => Ok(Value::String(id)),
+        Value::Number(id) if id.is_i64() => Ok(Value::Number(id)),
+        _ => Err(invalid()),
+    }
+}
+
+/// The members of an object, their values unread; no key twice.
+fn members(text: &str) -> Result<Vec<(Cow<'_, str>, &RawValue)>, Malformed> {
+    struct Members<'de>(Vec<(Cow<'de, str>, &'de RawValue)>);
+
+    impl<'de> Deserialize<'de> for Members<'de> {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Collect;
+            impl<'de> Visitor<'de> for Collect {
+                type Value = Members<'de>;
+
+                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("an object")
+                }
+
+                fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                    let mut members = Vec::new();
+                    while let Some((key, value)) = map.next_entry::<Key<'de>, &RawValue>()? {
+                        members.push((key.0, value));
+                    }
+                    Ok(Members(members))
+                }
+            }
+            deserializer.deserialize_map(Collect)
+        }
+    }
+
+    /// A key, borrowed where it has no escapes.
+    #[derive(Deserialize)]
+    struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+    let Members(members) = serde_json::from_str(text).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => Malformed::NotAnObject,
+        _ => Malformed::Syntax,
+    })?;
+    // Linear where it matters: a message has a handful of members, and one with more than that is none of MCP's.
+    if members.len() > 64 {
+        return Err(Malformed::TooLarge);
+    }
+    let twice =
+        members.iter().enumerate().any(|(index, (key, _))| members[..index].iter().any(|(other, _)| other == key));
+    if twice { Err(Malformed::DuplicateKey) } else { Ok(members) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(text: &str) -> i32 {
+        read(&Bytes::copy_from_slice(text.as_bytes())).map_or_else(|rejection| rejection.code, |_| 0)
+    }
+
+    #[test]
+    fn methods_can_be_searched() {
+        assert!(METHODS.is_sorted());
+    }
+
+    #[test]
+    fn what_is_no_message_gets_its_code() {
+        for (text, expected) in [
+            ("", -32700),
+            ("{", -32700),
+            ("\u{feff}{}", -32700),
+            ("{} {}", -32700),
+            ("[]", -32600),
+            ("[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]", -32600),
+            ("7", -32600),
+            (r#"{"id":1,"method":"ping"}"#, -32600),
+            (r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#, -32600),
+            (r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, -32600),
+            (r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#, -32600),
+            (r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#, -32600),
+            (r#"{"jsonrpc":"2.0","id":9223372036854775808,"method":"ping"}"#, -32600),
+            (r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#, -32600),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"ping","extra":{"a":1,"a":2}}"#, -32600),
+            (r#"{"jsonrpc":"2.0","id":1}"#, -32600),
+            (r#"{"jsonrpc":"2.0","id":1,"method":7}"#, -32600),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":[1]}"#, -32602),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":5}}"#, -32602),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call"}"#, -32602),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"arguments":{}}}"#, -32602),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":[1]}}"#, -32602),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","name":"b"}}"#, -32600),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"x":1e400}}}"#, -32700),
+            (
+                r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"x":"\ud800"}}}"#,
+                -32700,
+            ),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","_meta":5}}"#, -32602),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":null}}"#, 0),
+            (r#"{"jsonrpc":"2.0","id":"x","method":"made/up","params":{}}"#, 0),
+            (r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#, 0),
+            (r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, 0),
+        ] {
+            assert_eq!(code(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_readable_id_is_echoed_and_another_left_out() {
+        let rejected = |text: &'static str| read(&Bytes::from_static(text.as_bytes())).unwrap_err().to_json();
+        assert_eq!(rejected(r#"{"jsonrpc":"1.0","id":"x","method":"ping"}"#)["id"], "x");
+        assert!(rejected(r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#).get("id").is_none());
+    }
+
+    #[test]
+    fn arguments_are_kept_as_they_came() {
+        let body = Bytes::from_static(
+            br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"x":1,"x":2}}}"#,
+        );
+        let envelope = read(&body).unwrap();
+        assert!(envelope.is_call());
+        assert_eq!(envelope.arguments.unwrap().as_str(), r#"{"x":1,"x":2}"#);
+    }
+}

@@ -1,0 +1,96 @@
+//! What a transport knows of a request and rmcp does not carry: who calls, the arguments as text, what to say in headers.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use rmcp::model::Extensions;
+
+use super::envelope::Arguments;
+use crate::caller::Caller;
+use crate::error::{Failure, code};
+use crate::gate::{Decision, Outcome};
+use crate::limit::Quota;
+use crate::record::Via;
+
+/// One request of an identified caller. Our transports put it into the request's extensions; without it no handler of
+/// the adapter answers.
+#[derive(Clone, Debug)]
+pub(crate) struct Exchange(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    caller: Arc<Caller>,
+    arguments: Option<Arguments>,
+    via: Via,
+    recorded: Arc<AtomicBool>,
+    reply: OnceLock<Reply>,
+}
+
+/// What the gate's decision means for the headers and the status of an answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reply {
+    pub(crate) quota: Option<Quota>,
+    /// When the same call may succeed.
+    pub(crate) retry_after: Option<Duration>,
+    /// The call is over a limit.
+    pub(crate) rate_limited: Option<Box<Failure>>,
+    /// The scopes that a caller who can step up is told of.
+    pub(crate) step_up: Option<Vec<String>>,
+    /// The arguments were no arguments at all.
+    pub(crate) malformed: bool,
+}
+
+impl Exchange {
+    pub(crate) fn new(caller: Arc<Caller>, arguments: Option<Arguments>, via: Via, recorded: Arc<AtomicBool>) -> Self {
+        Self(Arc::new(Inner { caller, arguments, via, recorded, reply: OnceLock::new() }))
+    }
+
+    /// The exchange of a request: over HTTP it travels with the request's parts.
+    pub(crate) fn of(extensions: &Extensions) -> Option<&Self> {
+        let in_parts = || extensions.get::<http::request::Parts>()?.extensions.get::<Self>();
+        extensions.get::<Self>().or_else(in_parts)
+    }
+
+    pub(crate) fn caller(&self) -> &Arc<Caller> {
+        &self.0.caller
+    }
+
+    pub(crate) fn via(&self) -> Via {
+        self.0.via
+    }
+
+    /// The arguments of a tool call, as JSON text.
+    pub(crate) fn arguments(&self) -> Option<&str> {
+        self.0.arguments.as_ref().map(Arguments::as_str)
+    }
+
+    /// The mark that says whether the request has left its record.
+    pub(crate) fn recorded(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0.recorded)
+    }
+
+    /// Keeps what the answer's headers should say.
+    pub(crate) fn decided(&self, decision: &Decision) {
+        let mut reply = Reply { quota: decision.quota, ..Reply::default() };
+        match &decision.outcome {
+            Outcome::Failed(failure) => {
+                reply.retry_after = failure.retry_after;
+                if failure.code == code::RATE_LIMITED {
+                    reply.rate_limited = Some(failure.clone());
+                }
+                if !failure.required_scopes.is_empty() && self.0.caller.steps_up() {
+                    reply.step_up = Some(failure.required_scopes.clone());
+                }
+            }
+            Outcome::Malformed(_) => reply.malformed = true,
+            Outcome::Answered(_) | Outcome::UnknownTool => {}
+        }
+        // A request is decided once.
+        let _ = self.0.reply.set(reply);
+    }
+
+    pub(crate) fn reply(&self) -> Option<&Reply> {
+        self.0.reply.get()
+    }
+}

@@ -1,0 +1,131 @@
+//! Which `Host` and `Origin` headers are let in: the defence against DNS rebinding and against pages of other sites.
+
+use http::header::{HOST, ORIGIN};
+use http::{HeaderMap, Uri};
+
+use crate::config::Http;
+
+/// The names of this server and the origins that may call it.
+#[derive(Debug)]
+pub(super) struct Hosts {
+    names: Vec<String>,
+    origins: Vec<String>,
+}
+
+impl Hosts {
+    pub(super) fn new(config: &Http) -> Self {
+        let own = config.address.ip();
+        let mut names: Vec<String> =
+            ["localhost", "127.0.0.1", "[::1]"].iter().map(|name| (*name).to_owned()).collect();
+        if !own.is_unspecified() {
+            names.push(if own.is_ipv6() { format!("[{own}]") } else { own.to_string() });
+        }
+        names.extend(config.allowed_hosts.iter().map(|name| name.to_ascii_lowercase()));
+        Self { names, origins: config.allowed_origins.iter().map(|origin| origin.to_ascii_lowercase()).collect() }
+    }
+
+    /// Whether the request names this server: by one `Host` header, and by the same name in an absolute URI (RFC 9112,
+    /// section 3.2). A name that is allowed without a port is allowed with any.
+    pub(super) fn allow_host(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        let mut hosts = headers.get_all(HOST).iter();
+        let header = match (hosts.next(), hosts.next()) {
+            (_, Some(_)) => return false,
+            (Some(host), None) => match host.to_str() {
+                Ok(host) => Some(host.to_ascii_lowercase()),
+                Err(_) => return false,
+            },
+            (None, None) => None,
+        };
+        let authority = uri.authority().map(|authority| authority.as_str().to_ascii_lowercase());
+        match (header, authority) {
+            (Some(header), Some(authority)) if header != authority => false,
+            (Some(host), _) | (None, Some(host)) => self.knows(&host),
+            (None, None) => false,
+        }
+    }
+
+    fn knows(&self, host: &str) -> bool {
+        let name = match host.rsplit_once(':') {
+            Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => name,
+            _ => host,
+        };
+        self.names.iter().any(|known| known == host || known == name)
+    }
+
+    /// The origin of a request that a page makes.
+    ///
+    /// # Errors
+    /// An origin that is not allowed, `null`, or two of them.
+    pub(super) fn origin<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a http::HeaderValue>, NotAllowed> {
+        let mut origins = headers.get_all(ORIGIN).iter();
+        match (origins.next(), origins.next()) {
+            (None, _) => Ok(None),
+            (Some(origin), None) => {
+                let text = origin.to_str().map_err(|_| NotAllowed)?.to_ascii_lowercase();
+                if self.origins.contains(&text) { Ok(Some(origin)) } else { Err(NotAllowed) }
+            }
+            (Some(_), Some(_)) => Err(NotAllowed),
+        }
+    }
+}
+
+/// The origin may not call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NotAllowed;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts() -> Hosts {
+        Hosts::new(&Http {
+            allowed_hosts: vec!["mcp.example.com".to_owned()],
+            allowed_origins: vec!["https://app.example.com".to_owned()],
+            ..Http::default()
+        })
+    }
+
+    fn headers(name: &http::HeaderName, values: &[&str]) -> HeaderMap {
+        values.iter().map(|value| (name.clone(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn only_own_names_pass() {
+        let origin_form = Uri::from_static("/mcp");
+        for (host, allowed) in [
+            ("localhost:8787", true),
+            ("127.0.0.1", true),
+            ("[::1]:9", true),
+            ("MCP.example.com", true),
+            ("mcp.example.com:443", true),
+            ("mcp.example.com.evil.io", false),
+            ("evil.io", false),
+            ("localhost.evil.io:8787", false),
+            ("evil.io:localhost", false),
+            ("", false),
+        ] {
+            assert_eq!(hosts().allow_host(&origin_form, &headers(&HOST, &[host])), allowed, "{host}");
+        }
+        assert!(!hosts().allow_host(&origin_form, &HeaderMap::new()));
+        assert!(!hosts().allow_host(&origin_form, &headers(&HOST, &["localhost", "localhost"])));
+        let absolute = Uri::from_static("http://evil.io/mcp");
+        assert!(!hosts().allow_host(&absolute, &headers(&HOST, &["localhost"])));
+        assert!(hosts().allow_host(&Uri::from_static("http://localhost:1/mcp"), &HeaderMap::new()));
+    }
+
+    #[test]
+    fn only_allowed_origins_pass() {
+        for (origins, allowed) in [
+            (&["https://app.example.com"][..], true),
+            (&["https://APP.example.com"], true),
+            (&["https://app.example.com:8443"], false),
+            (&["http://app.example.com"], false),
+            (&["https://app.example.com.evil.io"], false),
+            (&["null"], false),
+            (&["https://app.example.com", "https://app.example.com"], false),
+        ] {
+            assert_eq!(hosts().origin(&headers(&ORIGIN, origins)).is_ok(), allowed, "{origins:?}");
+        }
+        assert_eq!(hosts().origin(&HeaderMap::new()), Ok(None));
+    }
+}

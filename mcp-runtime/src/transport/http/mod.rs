@@ -1,0 +1,192 @@
+//! Streamable HTTP: the listener, and the service behind it.
+
+mod address;
+mod hosts;
+pub(crate) mod reply;
+mod service;
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use http::Request;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+
+use crate::config;
+
+pub use service::HttpService;
+
+/// How long the head of a request may take to arrive.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+
+/// How long calls that run may take to finish once the server stops. Tools have their own, shorter bounds.
+const DRAIN_TIME: Duration = Duration::from_secs(30);
+
+/// Accepts connections until `stop` completes, then lets what runs finish.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    service: HttpService,
+    config: &config::Http,
+    stop: impl Future<Output = ()>,
+) {
+    let connections = Arc::new(Connections::new(config));
+    let graceful = GracefulShutdown::new();
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let accept = std::pin::pin!(listener.accept());
+        let accepted = match select(accept, &mut stop).await {
+            Either::Left((accepted, _)) => accepted,
+            Either::Right(_) => break,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                pause_after(&error).await;
+                continue;
+            }
+        };
+        // Above the bounds, the connection is closed without a word: words cost what the bound protects.
+        let Some(place) = connections.take(peer.ip()) else { continue };
+        // Answers are small and whole; waiting for more to send only delays them.
+        let _ = stream.set_nodelay(true);
+        let service = service.clone();
+        let answer = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            let service = service.clone();
+            request.extensions_mut().insert(peer);
+            async move { Ok::<_, std::convert::Infallible>(service.handle(request).await) }
+        });
+        let connection = builder().serve_connection(TokioIo::new(stream), answer).into_owned();
+        let watched = graceful.watch(connection);
+        tokio::spawn(async move {
+            // How a connection ends is the client's business.
+            let _ = watched.await;
+            drop(place);
+        });
+    }
+    service.drain();
+    drop(listener);
+    if tokio::time::timeout(DRAIN_TIME, graceful.shutdown()).await.is_err() {
+        tracing::warn!(target: "mcp_runtime::http", "some calls did not finish in time and are cut off");
+    }
+}
+
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(64 * 1024);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(100)
+        .max_header_list_size(32 * 1024)
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(20));
+    builder
+}
+
+/// A connection that broke before it was accepted is nothing; a lack of descriptors passes, and asking at once would
+/// only burn the processor.
+async fn pause_after(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        tracing::error!(target: "mcp_runtime::http", %error, "cannot accept connections");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// The open connections, in all and by address.
+#[derive(Debug)]
+struct Connections {
+    limit: usize,
+    limit_per_address: usize,
+    open: Mutex<(usize, HashMap<IpAddr, usize>)>,
+}
+
+impl Connections {
+    fn new(config: &config::Http) -> Self {
+        Self { limit: config.connections, limit_per_address: config.connections_per_address, open: Mutex::default() }
+    }
+
+    fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let address = address::counted(address);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let (total, by_address) = &mut *open;
+        if *total >= self.limit || by_address.get(&address).is_some_and(|count| *count >= self.limit_per_address) {
+            return None;
+        }
+        *total += 1;
+        *by_address.entry(address).or_default() += 1;
+        Some(Place { connections: Arc::clone(self), address })
+    }
+}
+
+/// A place among the open connections, given back on drop.
+struct Place {
+    connections: Arc<Connections>,
+    address: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.connections.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let (total, by_address) = &mut *open;
+        *total = total.saturating_sub(1);
+        if let Some(count) = by_address.get_mut(&self.address) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// Binds the address.
+///
+/// # Errors
+/// In words that say what to do: a port in use, an address that is not this machine's.
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
+    TcpListener::bind(address).await.map_err(|source| BindError { address, source })
+}
+
+/// An address that cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}{}", hint(source))]
+pub struct BindError {
+    address: SocketAddr,
+    source: io::Error,
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; stop what listens there, or choose another port with --http",
+        io::ErrorKind::AddrNotAvailable => "; the address is not one of this machine's",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need privileges, choose a higher one",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_bounded_in_all_and_by_address() {
+        let config = config::Http { connections: 3, connections_per_address: 2, ..config::Http::default() };
+        let connections = Arc::new(Connections::new(&config));
+        let [a, b]: [IpAddr; 2] = ["192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap()];
+        let first = connections.take(a).unwrap();
+        let _second = connections.take(a).unwrap();
+        assert!(connections.take(a).is_none());
+        let _third = connections.take(b).unwrap();
+        assert!(connections.take(b).is_none(), "the total is reached");
+        drop(first);
+        assert!(connections.take(b).is_some());
+        assert_eq!(connections.open.lock().unwrap().1.len(), 2);
+    }
+}

@@ -1,0 +1,149 @@
+//! Answers that the transport gives itself, and headers that the gate's decision adds to those of rmcp.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full};
+use serde_json::{Value, json};
+
+use crate::auth::Refusal;
+use crate::error::{Failure, code};
+use crate::limit::{Bucket, Quota};
+use crate::transport::envelope;
+use crate::transport::exchange::Reply;
+
+pub(crate) type Answer = Response<BoxBody<Bytes, Infallible>>;
+
+/// draft-ietf-httpapi-ratelimit-headers.
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// Codes of JSON-RPC errors that are ours: outside of the range that JSON-RPC reserves, named after HTTP's.
+pub(crate) const UNAUTHENTICATED: i32 = 401;
+pub(crate) const FORBIDDEN: i32 = 403;
+pub(crate) const TOO_MANY_REQUESTS: i32 = 429;
+pub(crate) const UNAVAILABLE: i32 = 503;
+
+pub(super) fn json(status: StatusCode, body: &Value) -> Answer {
+    let mut response = bytes(status, Bytes::from(body.to_string()));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+pub(super) fn text(status: StatusCode, body: &'static str) -> Answer {
+    let mut response = bytes(status, Bytes::from_static(body.as_bytes()));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+pub(super) fn empty(status: StatusCode) -> Answer {
+    bytes(status, Bytes::new())
+}
+
+fn bytes(status: StatusCode, body: Bytes) -> Answer {
+    let mut response = Response::new(Full::new(body).boxed());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+pub(super) fn method_not_allowed() -> Answer {
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only POST is served here\n");
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+    response
+}
+
+/// A request without a caller (RFC 6750, section 3).
+pub(super) fn refused(refusal: Refusal, baseline_scope: Option<&str>) -> Answer {
+    let scope = baseline_scope.map(|scope| format!(", scope=\"{scope}\"")).unwrap_or_default();
+    let (status, rpc, challenge) = match refusal {
+        Refusal::Missing => (StatusCode::UNAUTHORIZED, UNAUTHENTICATED, Some(format!("Bearer realm=\"mcp\"{scope}"))),
+        Refusal::Malformed => {
+            let challenge = format!("Bearer realm=\"mcp\", error=\"invalid_request\"{scope}");
+            (StatusCode::BAD_REQUEST, UNAUTHENTICATED, Some(challenge))
+        }
+        Refusal::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE, None),
+        _ => {
+            let challenge = format!("Bearer realm=\"mcp\", error=\"invalid_token\"{scope}");
+            (StatusCode::UNAUTHORIZED, UNAUTHENTICATED, Some(challenge))
+        }
+    };
+    let name = if rpc == UNAVAILABLE { code::UNAVAILABLE } else { code::UNAUTHENTICATED };
+    let data = json!({ "code": name });
+    let mut response = json(status, &envelope::error(None, rpc, &refusal.to_string(), Some(data)));
+    if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok()) {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    if let Refusal::Unavailable { retry_after } = refusal {
+        insert_retry_after(response.headers_mut(), retry_after);
+    }
+    response
+}
+
+/// Too many failed authentications from one address.
+pub(super) fn too_many_failures(retry_after: Duration) -> Answer {
+    let data = json!({ "code": code::RATE_LIMITED });
+    let message = "too many failed authentications from this address";
+    let mut response =
+        json(StatusCode::TOO_MANY_REQUESTS, &envelope::error(None, TOO_MANY_REQUESTS, message, Some(data)));
+    insert_retry_after(response.headers_mut(), retry_after);
+    response
+}
+
+/// A limit is reached, as a JSON-RPC error with HTTP 429.
+pub(super) fn too_many_requests(id: Option<&Value>, failure: &Failure) -> Answer {
+    let error = envelope::error(id, TOO_MANY_REQUESTS, &failure.message, Some(json!(failure)));
+    let mut response = json(StatusCode::TOO_MANY_REQUESTS, &error);
+    if let Some(retry_after) = failure.retry_after {
+        insert_retry_after(response.headers_mut(), retry_after);
+    }
+    response
+}
+
+/// A missing scope that the client can ask for: HTTP 403 and a challenge with all scopes of the operation (RFC 6750,
+/// section 3.1).
+pub(super) fn step_up(id: Option<&Value>, scopes: &[String]) -> Answer {
+    let data = json!({ "code": code::PERMISSION_DENIED, "required_scopes": scopes });
+    let error = envelope::error(id, FORBIDDEN, "this call needs scopes that the token does not grant", Some(data));
+    let mut response = json(StatusCode::FORBIDDEN, &error);
+    let challenge = format!("Bearer realm=\"mcp\", error=\"insufficient_scope\", scope=\"{}\"", scopes.join(" "));
+    if let Ok(challenge) = HeaderValue::try_from(challenge) {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// What is left of the caller's limits, and when to come back.
+pub(super) fn add_limits(headers: &mut HeaderMap, reply: &Reply) {
+    if let Some(quota) = &reply.quota {
+        let name = match quota.bucket {
+            Bucket::Agent => "agent",
+            Bucket::Subject => "subject",
+            Bucket::AgentTool(_) | Bucket::Tool(_) => "tool",
+        };
+        let Quota { window, remaining, reset, .. } = quota;
+        let policy = format!("\"{name}\";q={};w={}", window.count, window.period.as_secs());
+        let state = format!("\"{name}\";r={remaining};t={}", seconds(*reset));
+        for (header, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, state)] {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(header, value);
+            }
+        }
+    }
+    if let Some(retry_after) = reply.retry_after {
+        insert_retry_after(headers, retry_after);
+    }
+}
+
+fn insert_retry_after(headers: &mut HeaderMap, after: Duration) {
+    headers.insert(RETRY_AFTER, HeaderValue::from(seconds(after).max(1)));
+}
+
+/// Whole seconds, rounded up: who waits them out gets through.
+fn seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}

@@ -1,0 +1,51 @@
+//! The gate's outcome as MCP's results and errors.
+
+use rmcp::ErrorData;
+use rmcp::model::{CacheScope, CallToolResult, ContentBlock, JsonObject, ListToolsResult, MetaObject, Tool};
+use serde_json::{Value, json};
+
+use crate::error::Failure;
+use crate::gate::{Answered, Decision, Outcome};
+
+/// Under this key of a result's `_meta` stands the error for programs.
+pub(crate) const ERROR_KEY: &str = "dev.mcp-runtime/error";
+
+/// Under this key of a result's `_meta` stand the places of texts that others wrote.
+pub(crate) const UNTRUSTED_KEY: &str = "dev.mcp-runtime/untrusted";
+
+/// A decision as the result of `tools/call`.
+///
+/// # Errors
+/// A protocol error for what is no call of a tool of this server.
+pub(crate) fn result(decision: Decision) -> Result<CallToolResult, ErrorData> {
+    match decision.outcome {
+        Outcome::Answered(answered) => Ok(answer(answered)),
+        Outcome::Failed(failure) => Ok(failed(&failure)),
+        Outcome::UnknownTool => Err(ErrorData::invalid_params("there is no tool of this name", None)),
+        Outcome::Malformed(malformed) => Err(ErrorData::invalid_params(format!("arguments: {malformed}"), None)),
+    }
+}
+
+fn answer(answered: Answered) -> CallToolResult {
+    let meta = (!answered.untrusted.is_empty()).then(|| meta(UNTRUSTED_KEY, answered.untrusted.into()));
+    let mut result = CallToolResult::success(answered.content).with_meta(meta);
+    result.structured_content = answered.structured;
+    result
+}
+
+/// A tool error: compact JSON for the model, the same object in `_meta` for programs. No structured content: clients
+/// check that against the output schema even on errors.
+pub(crate) fn failed(failure: &Failure) -> CallToolResult {
+    let error = json!(failure);
+    let text = json!({ "error": error }).to_string();
+    CallToolResult::error(vec![ContentBlock::text(text)]).with_meta(Some(meta(ERROR_KEY, error)))
+}
+
+fn meta(key: &str, value: Value) -> MetaObject {
+    MetaObject(JsonObject::from_iter([(key.to_owned(), value)]))
+}
+
+/// The list of tools. It depends on the caller, so no cache may share it.
+pub(crate) fn tools(tools: Vec<Tool>) -> ListToolsResult {
+    ListToolsResult::with_all_items(tools).with_ttl_ms(0).with_cache_scope(CacheScope::Private)
+}

@@ -1,0 +1,8 @@
+use mcp_runtime::ToolError;
+
+#[derive(Debug, ToolError)]
+enum OrderError {
+    NotFound,
+}
+
+fn main() {}

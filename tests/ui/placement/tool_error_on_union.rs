@@ -1,0 +1,8 @@
+use mcp_runtime::ToolError;
+
+#[derive(ToolError)]
+union OrderError {
+    id: u32,
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+use mcp_runtime::{Caller, server};
+
+struct Orders;
+
+#[server(name = "orders", rate = "300/min")]
+impl Orders {
+    /// Find an order.
+    #[tool(scope = "orders.read", rate = "10/min")]
+    async fn find_order(&self, #[arg(plain)] caller: &Caller) -> String {
+        let _ = caller;
+        String::new()
+    }
+}
+
+fn main() {}

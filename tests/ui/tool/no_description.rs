@@ -1,0 +1,13 @@
+use mcp_runtime::server;
+
+struct Orders;
+
+#[server(name = "orders", rate = "300/min")]
+impl Orders {
+    #[tool(scope = "orders.read", rate = "10/min")]
+    async fn count_orders(&self) -> String {
+        String::new()
+    }
+}
+
+fn main() {}

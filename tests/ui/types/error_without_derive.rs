@@ -1,0 +1,17 @@
+use mcp_runtime::server;
+
+#[derive(Debug)]
+struct OrderError;
+
+struct Orders;
+
+#[server(name = "orders", rate = "300/min")]
+impl Orders {
+    /// Find an order.
+    #[tool(scope = "orders.read", rate = "10/min")]
+    async fn find_order(&self) -> Result<String, OrderError> {
+        Err(OrderError)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,71 @@
+//! The repository's own commands: what CI runs, and the figures that the README states.
+//!
+//! `cargo xtask help` lists them. Everything here runs on a machine with Rust, a shell and root;
+//! what a step needs beyond that it installs and says so (`tools`).
+
+mod child;
+mod clients;
+mod dependencies;
+mod test;
+mod tools;
+mod weight;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// What a command or a step comes to; an error is one message for the person who reads the log.
+type Result<T = ()> = std::result::Result<T, String>;
+
+const HELP: &str = "\
+The repository's own commands.
+
+cargo xtask test [--only STEP]... [--chinook FILE]
+    Everything that CI runs. A failed step does not stop the others; the summary comes last.
+    --only STEP     run this step alone, may be repeated
+    --chinook FILE  also compare the example server's figures with SQL on a Chinook database
+
+cargo xtask weight [SERVER]...
+    Crates, clean build and binary size of the smallest server with this toolkit and with its
+    peers (benches/weight), as a Markdown table. Takes minutes; run it on a calm machine.
+
+cargo xtask help
+    This text.
+
+Steps of `test`:
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = arguments.split_first().map_or(("help", &[][..]), |(command, rest)| (command.as_str(), rest));
+    let done = match command {
+        "test" => test::Plan::parse(rest).and_then(|plan| test::run(&plan)),
+        "weight" => weight::run(rest),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}{}", test::help());
+            Ok(())
+        }
+        other => Err(format!("there is no command `{other}`; `cargo xtask help` lists them")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder of the workspace.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the workspace")
+}
+
+/// Where cargo builds.
+fn target(metadata: &serde_json::Value) -> Result<PathBuf> {
+    metadata["target_directory"]
+        .as_str()
+        .map(PathBuf::from)
+        .ok_or_else(|| "cargo metadata names no target folder".to_owned())
+}

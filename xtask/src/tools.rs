@@ -1,0 +1,201 @@
+//! What the clients need beyond Rust: Python, Node, and the official SDKs in the versions that
+//! `tests/clients` pins. Programs come from Debian's packages, SDKs go into the target folder.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use crate::{Result, child, root, target};
+
+/// For a program that only has to say what it is.
+const MINUTE: Duration = Duration::from_mins(1);
+/// The SDKs and our scripts need these.
+const PYTHON: (u32, u32) = (3, 11);
+const NODE: u32 = 20;
+/// Where Debian's own Node is older: the same program as an npm package.
+const NODE_PACKAGE: &str = "22.23.3";
+
+/// The programs that run the client scripts.
+pub(crate) struct Tools {
+    /// Python with the SDK installed.
+    pub(crate) python: PathBuf,
+    pub(crate) node: PathBuf,
+    /// A folder with the TypeScript SDKs and a copy of our script, which finds them beside itself.
+    pub(crate) typescript: PathBuf,
+}
+
+/// Installs what is missing, saying so first, and leaves alone what is there.
+pub(crate) fn install(metadata: &Value) -> Result<Tools> {
+    let folder = target(metadata)?.join("clients");
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    debian()?;
+    let python = python(&folder.join("python"))?;
+    let node = node(&folder.join("node"))?;
+    let typescript = typescript(&folder.join("typescript"), &node)?;
+    Ok(Tools { python, node, typescript })
+}
+
+/// Programs, by the names of Debian's packages.
+fn debian() -> Result {
+    let mut missing = Vec::new();
+    let python = python_version();
+    // Debian splits `venv` off: without `ensurepip` it makes an environment that has no pip.
+    let venv = child::output(child::command("python3").args(["-c", "import ensurepip, venv"]), MINUTE);
+    if python.is_err() || venv.is_err() {
+        missing.extend(["python3", "python3-venv"]);
+    }
+    let node = child::output(child::command("node").arg("--version"), MINUTE);
+    let npm = child::output(child::command("npm").arg("--version"), MINUTE);
+    if node.is_err() {
+        missing.push("nodejs");
+    }
+    if npm.is_err() {
+        missing.push("npm");
+    }
+    if missing.is_empty() {
+        println!("python3 with venv, node and npm are there");
+    } else {
+        println!("missing on this machine, to be installed from Debian's packages: {}", missing.join(", "));
+        let apt = |arguments: &[&str]| {
+            let mut command = child::command("apt-get");
+            command.args(["-q", "-y"]).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+            child::run(&mut command)
+        };
+        apt(&["update"])
+            .and_then(|()| apt(&[&["install", "--no-install-recommends"], &missing[..]].concat()))
+            .map_err(|error| format!("{error}\ninstall by hand what is missing: {}", missing.join(", ")))?;
+    }
+    let version = python_version()?;
+    if version < PYTHON {
+        return Err(format!("python3 is {}.{}, the clients need {}.{}", version.0, version.1, PYTHON.0, PYTHON.1));
+    }
+    Ok(())
+}
+
+fn python_version() -> Result<(u32, u32)> {
+    let script = "import sys; print(*sys.version_info[:2])";
+    let printed = child::output(child::command("python3").args(["-c", script]), MINUTE)?;
+    let mut numbers = printed.split_whitespace().map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => Ok((major, minor)),
+        _ => Err(format!("python3 says it is `{}`", printed.trim())),
+    }
+}
+
+/// A virtual environment with the Python SDK.
+fn python(folder: &Path) -> Result<PathBuf> {
+    let pins = root().join("tests/clients/python/requirements.txt");
+    let program = folder.join("bin/python");
+    let (major, minor) = python_version()?;
+    let wanted = format!("# Python {major}.{minor}\n{}", read(&pins)?);
+    let works = || child::output(child::command(&program).args(["-c", "import mcp"]), MINUTE).is_ok();
+    if is_stamped(folder, &wanted) && works() {
+        println!("the Python SDK is there: {}", folder.display());
+        return Ok(program);
+    }
+    println!("installing the Python SDK from PyPI into {}", folder.display());
+    child::run(child::command("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
+    let install = ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "-r"];
+    twice(|| child::run(child::command(&program).args(install).arg(&pins)))?;
+    stamp(folder, &wanted)?;
+    Ok(program)
+}
+
+/// Node as the machine has it, or a newer one where it is too old for the SDKs.
+fn node(folder: &Path) -> Result<PathBuf> {
+    let version = child::output(child::command("node").arg("--version"), MINUTE)?;
+    let major: Option<u32> =
+        version.trim().trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
+    if major.is_some_and(|major| major >= NODE) {
+        return Ok("node".into());
+    }
+    let machine = match env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        other => {
+            return Err(format!("node is {}, the SDKs need {NODE}, and npm has none for {other}", version.trim()));
+        }
+    };
+    let package = format!("node-{}-{machine}", env::consts::OS.replace("macos", "darwin"));
+    let program = folder.join("node_modules").join(&package).join("bin/node");
+    let wanted = format!("{package}@{NODE_PACKAGE}");
+    let runs = || child::output(child::command(&program).arg("--version"), MINUTE);
+    if !is_stamped(folder, &wanted) || runs().is_err() {
+        println!(
+            "node is {}, the SDKs need {NODE}: installing {wanted} from npm into {}",
+            version.trim(),
+            folder.display()
+        );
+        fresh(folder)?;
+        let mut command = child::command("npm");
+        command.args(["install", "--no-audit", "--no-fund", "--prefix"]).arg(folder).arg(&wanted);
+        twice(|| child::run(&mut command))?;
+        stamp(folder, &wanted)?;
+    }
+    runs()?;
+    Ok(program)
+}
+
+/// A folder with the TypeScript SDKs.
+fn typescript(folder: &Path, node: &Path) -> Result<PathBuf> {
+    let from = root().join("tests/clients/typescript");
+    let wanted = read(&from.join("package-lock.json"))?;
+    let works = || {
+        let mut import = child::command(node);
+        import.args(["--input-type=module", "--eval", "await import('@modelcontextprotocol/client')"]);
+        child::output(import.current_dir(folder), MINUTE)
+    };
+    if is_stamped(folder, &wanted) && works().is_ok() {
+        println!("the TypeScript SDKs are there: {}", folder.display());
+    } else {
+        println!("installing the TypeScript SDKs from npm into {}", folder.display());
+        fresh(folder)?;
+        for file in ["package.json", "package-lock.json"] {
+            copy(&from.join(file), &folder.join(file))?;
+        }
+        let mut command = child::command("npm");
+        command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder);
+        twice(|| child::run(&mut command))?;
+        works()?;
+        stamp(folder, &wanted)?;
+    }
+    copy(&from.join("checks.mjs"), &folder.join("checks.mjs"))?;
+    Ok(folder.to_owned())
+}
+
+/// Once more after a failure: what is downloaded may be there the second time.
+fn twice(mut install: impl FnMut() -> Result) -> Result {
+    install().or_else(|error| {
+        println!("{error}\nonce more:");
+        install()
+    })
+}
+
+/// The stamp is written last, so a folder that has it is complete.
+fn is_stamped(folder: &Path, wanted: &str) -> bool {
+    fs::read_to_string(folder.join("installed")).is_ok_and(|found| found == wanted)
+}
+
+fn stamp(folder: &Path, wanted: &str) -> Result {
+    let path = folder.join("installed");
+    fs::write(&path, wanted).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn fresh(folder: &Path) -> Result {
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn copy(from: &Path, to: &Path) -> Result {
+    fs::copy(from, to).map(drop).map_err(|error| format!("{}: {error}", from.display()))
+}
