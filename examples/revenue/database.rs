@@ -1,15 +1,14 @@
 //! Opening the database: the sample, a copy of a file, or the file itself.
 
 use std::io;
-use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions as _, SqliteConnection, SqlitePool};
 use tokio::fs;
-use tokio::io::AsyncReadExt;
+use tokio::io::AsyncReadExt as _;
 
 /// The options that stand beside `serve` and `call`.
 #[derive(Debug, Default, clap::Args)]
@@ -24,17 +23,9 @@ pub(crate) struct Options {
 
 /// A pool of connections to the database that the options ask for.
 pub(crate) struct Database {
-    pool: SqlitePool,
+    pub(crate) pool: SqlitePool,
     /// A database in memory lives as long as a connection to it, and the pool may close all of its own.
     _memory: Option<SqliteConnection>,
-}
-
-impl Deref for Database {
-    type Target = SqlitePool;
-
-    fn deref(&self) -> &SqlitePool {
-        &self.pool
-    }
 }
 
 /// Why a database cannot be served.
@@ -158,8 +149,8 @@ async fn memory() -> Result<(SqliteConnectOptions, SqliteConnection), sqlx::Erro
     Ok((options, connection))
 }
 
-/// Whether a file in WAL mode is open nowhere. Reading it would then leave files beside it, unless SQLite is told that
-/// nobody writes. In the other modes readers leave nothing, and have to mind the locks.
+/// Whether a file in WAL mode is open nowhere. A reader would then leave files beside it, unless told that nobody
+/// writes. In the other modes readers leave nothing, and have to mind the locks.
 async fn at_rest(file: &Path) -> io::Result<bool> {
     let mut header = Vec::new();
     fs::File::open(file).await?.take(20).read_to_end(&mut header).await?;

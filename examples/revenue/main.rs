@@ -59,13 +59,13 @@ impl Revenue {
         )
         .bind(&country)
         .bind(months)
-        .fetch_all(&*self.database)
+        .fetch_all(&self.database.pool)
         .await?;
         if cents.is_empty() {
             let mut known: Vec<String> = sqlx::query_scalar(
                 "SELECT DISTINCT BillingCountry FROM Invoice WHERE BillingCountry IS NOT NULL ORDER BY 1",
             )
-            .fetch_all(&*self.database)
+            .fetch_all(&self.database.pool)
             .await?;
             if !known.contains(&country) {
                 known.truncate(50);
@@ -95,7 +95,7 @@ impl Revenue {
              ORDER BY CustomerId",
         )
         .bind(email)
-        .fetch_optional(&*self.database)
+        .fetch_optional(&self.database.pool)
         .await?;
         let (id, first_name, last_name, email, company, city, country) = row.ok_or(RevenueError::CustomerNotFound)?;
         Ok(Json(Customer { id, first_name, last_name, email, company, city, country }))
@@ -119,7 +119,7 @@ impl Revenue {
         )
         .bind(phrases(&query))
         .bind(limit)
-        .fetch_all(&*self.database)
+        .fetch_all(&self.database.pool)
         .await?;
         Ok(Json(rows.into_iter().map(|(id, title, artist, album)| Track { id, title, artist, album }).collect()))
     }
@@ -139,7 +139,7 @@ impl Revenue {
         )
         .bind(text)
         .bind(track)
-        .fetch_optional(&*self.database)
+        .fetch_optional(&self.database.pool)
         .await?;
         let id = id.ok_or(RevenueError::RecordNotFound { kind: RecordKind::Track, id: track })?;
         Ok(Json(Added { id }))
@@ -156,14 +156,12 @@ impl Revenue {
             "SELECT FeedbackId, Text, WrittenAt FROM Feedback WHERE TrackId = ? ORDER BY FeedbackId DESC LIMIT 50",
         )
         .bind(track)
-        .fetch_all(&*self.database)
+        .fetch_all(&self.database.pool)
         .await?;
         if rows.is_empty() {
-            let found = sqlx::query("SELECT 1 FROM Track WHERE TrackId = ?").bind(track);
-            found
-                .fetch_optional(&*self.database)
-                .await?
-                .ok_or(RevenueError::RecordNotFound { kind: RecordKind::Track, id: track })?;
+            let known = sqlx::query("SELECT 1 FROM Track WHERE TrackId = ?").bind(track);
+            let known = known.fetch_optional(&self.database.pool).await?;
+            known.ok_or(RevenueError::RecordNotFound { kind: RecordKind::Track, id: track })?;
         }
         let feedback = |(id, text, written_at)| Feedback { id, text: Untrusted(text), written_at };
         Ok(Json(rows.into_iter().map(feedback).collect()))
@@ -190,7 +188,7 @@ impl Revenue {
             ],
             RecordKind::Feedback => &["DELETE FROM Feedback WHERE FeedbackId = ?"],
         };
-        let mut transaction = self.database.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.database.pool.begin_with("BEGIN IMMEDIATE").await?;
         let mut deleted = 0;
         for &statement in statements {
             deleted = match sqlx::query(statement).bind(id).execute(&mut *transaction).await {
@@ -210,8 +208,9 @@ impl Revenue {
     }
 }
 
-/// The query for FTS5: every word as a string, in which nothing is an operator.
+/// The query for FTS5: every word as a string, in which nothing is an operator. Empty ones, which match nothing alone and
+/// everything beside others, keep a query without words from being a syntax error.
 fn phrases(query: &str) -> String {
-    let words = query.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let words = query.split(|c: char| c.is_whitespace() || c.is_control());
     words.map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect::<Vec<_>>().join(" ")
 }

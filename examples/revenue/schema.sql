@@ -1,4 +1,4 @@
--- What the server adds to a Chinook database: the tables `Feedback` and `TrackSearch`.
+-- What the server adds to a Chinook database: the tables `Feedback` and `TrackSearch`, with what SQLite keeps for them.
 
 -- AUTOINCREMENT: an id is never given twice, so that deleting a text late cannot hit a newer one.
 CREATE TABLE IF NOT EXISTS Feedback (

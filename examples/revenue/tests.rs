@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use mcp_runtime::Json;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 
 use crate::Revenue;
 use crate::database::Options;
@@ -57,6 +59,11 @@ async fn search(revenue: &Revenue, query: &str) -> Vec<String> {
     tracks.into_iter().map(|Track { title, .. }| title).collect()
 }
 
+#[test]
+fn the_policy_is_the_reviewed_one() {
+    mcp_runtime::testing::assert_policy!(Revenue, "revenue/policy.json");
+}
+
 #[tokio::test]
 async fn months_count_back_from_the_newest_invoice() {
     let revenue = sample().await;
@@ -84,7 +91,7 @@ async fn sums_are_those_of_sql() {
     let revenue = sample().await;
     let sums: Vec<(String, f64)> =
         sqlx::query_as("SELECT BillingCountry, ROUND(SUM(Total), 2) FROM Invoice GROUP BY 1")
-            .fetch_all(&*revenue.database)
+            .fetch_all(&revenue.database.pool)
             .await
             .expect("sums");
     assert_eq!(sums.len(), 6);
@@ -147,6 +154,9 @@ async fn nothing_in_a_query_is_an_operator() {
     for query in ["love\"", "\"love", "love\0", "love *", "(love)", "^love", "-love", "\u{a0}love\t", "''love\\"] {
         assert_eq!(search(&revenue, query).await.len(), 5, "{query:?}");
     }
+    for c in '\0'..='\u{ff}' {
+        search(&revenue, &format!("{c}love{c}{c} {c}")).await;
+    }
     for query in ["love OR salt", "love NOT transit", "love AND transit", "lov*", "Title : love"] {
         assert!(search(&revenue, query).await.is_empty(), "{query:?}");
     }
@@ -179,7 +189,7 @@ async fn what_stands_on_invoices_stays() {
     // Not even the part of it that came before.
     assert_eq!(search(&revenue, "love in transit").await.len(), 1);
     let lists: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM PlaylistTrack WHERE TrackId = 1")
-        .fetch_one(&*revenue.database)
+        .fetch_one(&revenue.database.pool)
         .await
         .expect("a count");
     assert_eq!(lists, 1);
@@ -240,6 +250,31 @@ async fn written_to_the_file_it_is_there_next_time() {
     let Json(feedback) = revenue.list_feedback(1).await.expect("feedback");
     assert_eq!(feedback.len(), 1);
     assert!(search(&revenue, "salt").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_at_the_same_time_wait_for_each_other() {
+    let revenue = Arc::new(sample().await);
+    let mut calls = JoinSet::new();
+    for n in 0..200 {
+        let revenue = Arc::clone(&revenue);
+        calls.spawn(async move {
+            match n % 4 {
+                0 => revenue.search_tracks("love".to_owned(), 10).await.map(drop),
+                1 => revenue.get_revenue_data("Germany".to_owned(), 12).await.map(drop),
+                2 => match revenue.delete_record(RecordKind::Track, n).await {
+                    Err(RevenueError::RecordInUse { .. } | RevenueError::RecordNotFound { .. }) => Ok(()),
+                    done => done,
+                },
+                _ => revenue.add_feedback(1, "at once".to_owned()).await.map(drop),
+            }
+        });
+    }
+    for answer in calls.join_all().await {
+        answer.expect("an answer");
+    }
+    let Json(feedback) = revenue.list_feedback(1).await.expect("feedback");
+    assert_eq!(feedback.len(), 50);
 }
 
 #[tokio::test]

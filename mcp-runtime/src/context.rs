@@ -18,8 +18,8 @@ pub struct CallContext {
 }
 
 impl CallContext {
-    /// A context for the request with this id, as text.
-    pub(crate) fn new(request: &str, cancelled: CancellationToken) -> Self {
+    /// A context for the request with this id, as text: for calls of a [`Gate`](crate::gate::Gate) without a transport.
+    pub fn new(request: &str, cancelled: CancellationToken) -> Self {
         Self { request: request.into(), correlation: Correlation::new(), cancelled, progress: None }
     }
 

@@ -312,8 +312,8 @@ mod tests {
     fn a_reason_is_cleaned_and_a_cause_is_kept_inside() {
         let failure = Failure::denied(Denied::because("not\u{202e} yours"));
         assert_eq!(failure.message, "not yours");
-        let failure = Failure::denied(Denied::from("row 17 of accounts"));
-        assert!(!serde_json::to_string(&failure).unwrap().contains("17"));
-        assert_eq!(failure.cause.as_deref(), Some("row 17 of accounts"));
+        let failure = Failure::denied(Denied::from("row of accounts"));
+        assert!(!serde_json::to_string(&failure).unwrap().contains("accounts"));
+        assert_eq!(failure.cause.as_deref(), Some("row of accounts"));
     }
 }

@@ -1,6 +1,75 @@
 //! MCP tools that are ready for production when they compile.
 //!
-//! Under construction.
+//! Annotate functions with [`#[tool]`](macro@tool) in an impl block with [`#[server]`](macro@server); what production needs
+//! and the function does not say is a compile error. [`run`] makes a program of it, with a command line.
+//!
+//! ```no_run
+//! use mcp_runtime::{Json, ToolError, server};
+//!
+//! #[derive(Debug, thiserror::Error, ToolError)]
+//! pub enum CatalogError {
+//!     #[error("no track has id {id}")]
+//!     RecordNotFound { id: u32 },
+//!     #[error(transparent)]
+//!     #[tool_error(internal)]
+//!     File(#[from] std::io::Error),
+//! }
+//!
+//! #[derive(serde::Serialize, schemars::JsonSchema)]
+//! struct Track {
+//!     id: u32,
+//!     title: String,
+//! }
+//!
+//! struct Catalog;
+//!
+//! #[server(name = "catalog", rate = "300/min")]
+//! impl Catalog {
+//!     /// One track of the catalogue.
+//!     #[tool(scope = "catalog.read", rate = "30/min", timeout = "5s", read_only)]
+//!     async fn get_track(
+//!         &self,
+//!         /// The track's id.
+//!         #[arg(range(1..))] id: u32,
+//!     ) -> Result<Json<Track>, CatalogError> {
+//!         if id == 1 { Ok(Json(Track { id, title: "One".into() })) } else { Err(CatalogError::RecordNotFound { id }) }
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> mcp_runtime::Result {
+//!     mcp_runtime::run(|| Catalog).await
+//! }
+//! ```
+//!
+//! # What happens to a call
+//!
+//! Every call takes the same way, whatever transport it came by; the [`gate`] has its order and the reasons for it.
+//!
+//! | | where |
+//! | --- | --- |
+//! | who calls: API keys, or an [`Authenticate`](auth::Authenticate) of your own | [`auth`], [`Caller`] |
+//! | may they: scopes, wildcards, scopes filled by arguments | [`scope`] |
+//! | how often: GCRA per agent, subject and tool | [`limit`] |
+//! | with what: strict JSON, JSON Schema 2020-12, all violations at once | [`arguments`] |
+//! | what comes back: [`Json`], text, content; cleaned, bounded, true to its schema | [`output`] |
+//! | what went wrong: codes, retry, nothing of the inside | [`error`], [`ToolError`](trait@ToolError) |
+//! | what is left of it: one record | [`record`] |
+//!
+//! Attributes are the defaults; [`config`] has what an operator can change, and [`policy`] what is then in force.
+//! The module `testing` (a feature) has a client for tests and the policy as a file under review.
+//!
+//! # Prompts and resources
+//!
+//! Write rmcp's `impl ServerHandler` for the same type; it is found and served behind the same authentication, limits and
+//! records. Its tools are never asked.
+//!
+//! # Features
+//!
+//! `cli`, `http`, `sqlite` and `stdio` are on by default; `testing` is for tests.
+
+// Without a transport, what only transports call has no caller.
+#![cfg_attr(not(any(feature = "http", feature = "stdio")), allow(dead_code))]
 
 extern crate self as mcp_runtime;
 

@@ -124,6 +124,25 @@ impl<T> Arg<T> {
     }
 }
 
+/// `range(…)` in one line.
+pub const fn range(
+    minimum: core::option::Option<Number>,
+    maximum: core::option::Option<Number>,
+    exclusive: bool,
+) -> Rule {
+    Rule::Range(Bounds { minimum, maximum, exclusive })
+}
+
+/// `length(…)` in one line.
+pub const fn length(min: core::option::Option<u64>, max: core::option::Option<u64>) -> Rule {
+    Rule::Length(Size { min, max })
+}
+
+/// `items(…)` in one line.
+pub const fn items(min: core::option::Option<u64>, max: core::option::Option<u64>) -> Rule {
+    Rule::Items(Size { min, max })
+}
+
 /// A default, as the JSON that stands in for the missing argument.
 pub fn default<T: Serialize>(value: T) -> Value {
     serde_json::to_value(value).unwrap_or(Value::Null)
@@ -157,6 +176,14 @@ impl Given {
     /// What the call weighs.
     pub fn cost<C: Cost>(&mut self, cost: C) {
         self.cost = cost.cost();
+    }
+}
+
+impl ToolSpec {
+    /// The tool of this entry, run by a generated function.
+    #[doc(hidden)]
+    pub const fn run_by<S: 'static>(self, prepare: for<'a> fn(Call<'a, S>, &mut Given) -> Prepared<'a>) -> Tool<S> {
+        Tool { spec: self, prepare }
     }
 }
 
@@ -249,15 +276,6 @@ impl<'a, S: Send + Sync + 'static> Admitted<'a, S> {
         let context = self.state.context.clone();
         self.state.blocking(move || tool(&server, &caller, &context)).await
     }
-
-    /// Sanitises and bounds what the tool returned.
-    ///
-    /// # Errors
-    /// The tool's own error, or an output that cannot be sent.
-    #[expect(clippy::needless_pass_by_value, reason = "so reads the generated code")]
-    pub fn answer<R>(self, result: Returned<R>, value: R) -> Outcome {
-        (result.answer)(value, self.state)
-    }
 }
 
 // ------------------------------------------------------------------------------------------------------- output
@@ -277,9 +295,17 @@ pub struct Returned<R> {
 }
 
 impl<R> Returned<R> {
-    /// The result's entry in the table.
-    pub const fn spec(self) -> OutputSpec {
-        self.spec
+    /// The tool's entry in the table, with this result and nothing else said.
+    pub const fn tool(self, name: &'static str, description: &'static str) -> ToolSpec {
+        ToolSpec::new(name, description, self.spec)
+    }
+
+    /// Sanitises and bounds what the tool returned.
+    ///
+    /// # Errors
+    /// The tool's own error, or an output that cannot be sent.
+    pub fn answer<S>(self, admitted: Admitted<'_, S>, value: R) -> Outcome {
+        (self.answer)(value, admitted.state)
     }
 }
 
@@ -381,14 +407,21 @@ impl<T: AsRef<str> + ?Sized> Is<T> {
     pub const TEXT: bool = true;
 }
 
-/// The hints of a tool, in one line.
-pub const fn annotations(
-    read_only: core::option::Option<bool>,
-    destructive: core::option::Option<bool>,
-    idempotent: core::option::Option<bool>,
-    open_world: core::option::Option<bool>,
-) -> Annotations {
-    Annotations { read_only, destructive, idempotent, open_world }
+/// The hints of a tool (`read_only`, `destructive`, `idempotent`, `open_world`) in one line: 1 is true, -1 is false, 0 is
+/// not sent.
+pub const fn hints([read_only, destructive, idempotent, open_world]: [i8; 4]) -> Annotations {
+    const fn hint(hint: i8) -> core::option::Option<bool> {
+        match hint {
+            0 => core::option::Option::None,
+            hint => core::option::Option::Some(hint > 0),
+        }
+    }
+    Annotations {
+        read_only: hint(read_only),
+        destructive: hint(destructive),
+        idempotent: hint(idempotent),
+        open_world: hint(open_world),
+    }
 }
 
 // ------------------------------------------------------------------------------------------------------ handler

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::AUTHORIZATION;
-use http::request::Parts;
-use http::{HeaderValue, Request};
-
+#[cfg(any(feature = "http", feature = "stdio"))]
 use crate::auth::Authenticate;
 use crate::config::Config;
 use crate::gate::{Gate, StartError};
@@ -130,12 +127,13 @@ impl std::fmt::Debug for Protected {
     }
 }
 
+#[cfg(feature = "stdio")]
 /// Request parts that carry a key, for transports that have none of their own. `None` for a text that is no header.
-pub(crate) fn bearer_parts(credential: &str) -> Option<Parts> {
-    let mut header = HeaderValue::try_from(format!("Bearer {credential}")).ok()?;
+pub(crate) fn bearer_parts(credential: &str) -> Option<http::request::Parts> {
+    let mut header = http::HeaderValue::try_from(format!("Bearer {credential}")).ok()?;
     header.set_sensitive(true);
-    let (mut parts, ()) = Request::new(()).into_parts();
-    parts.headers.insert(AUTHORIZATION, header);
+    let (mut parts, ()) = http::Request::new(()).into_parts();
+    parts.headers.insert(http::header::AUTHORIZATION, header);
     Some(parts)
 }
 

@@ -30,6 +30,7 @@ pub(crate) fn tool_error(of: &Impl<'_>, more_arms: &TokenStream, is_right: bool)
     };
     let probes: TokenStream = if is_right { variants.iter().map(probes).collect() } else { TokenStream::new() };
     quote_spanned! {span=>
+        #[allow(deprecated)]
         const _: () = {
             use #runtime::__private as __m;
             #[allow(unused_imports)]

@@ -165,8 +165,8 @@ impl Items {
                     self.push(TokenTree::Ident(ident));
                 }
                 TokenTree::Group(group) if self.is_fn && group.delimiter() == Delimiter::Parenthesis => {
-                    let parameters = if self.is_tool { clean_parameters(group.stream()) } else { group.stream() };
-                    self.cleaned.extend([TokenTree::Group(regroup(&group, parameters))]);
+                    let cleaned = self.is_tool.then(|| clean_parameters(&group)).flatten();
+                    self.cleaned.extend([TokenTree::Group(cleaned.unwrap_or_else(|| group.clone()))]);
                     self.item.extend([TokenTree::Group(group)]);
                 }
                 TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
@@ -226,18 +226,22 @@ fn what_a_tool_cannot_help(span: Span) -> TokenStream {
     }
 }
 
-/// Parameters without `#[arg]`, which no macro stands behind, and without doc comments, which no parameter may have.
-fn clean_parameters(parameters: TokenStream) -> TokenStream {
+/// Parameters without `#[arg]`, which no macro stands behind, and without doc comments, which no parameter may have;
+/// `None` if there are none. A group that is made anew has lost where its parentheses stand.
+fn clean_parameters(parameters: &Group) -> Option<Group> {
     let mut cleaned = TokenStream::new();
-    let mut tokens = parameters.into_iter().peekable();
+    let mut is_clean = true;
+    let mut tokens = parameters.stream().into_iter().peekable();
     while let Some(token) = tokens.next() {
         let is_pound = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '#');
         let is_ours = |next: &TokenTree| matches!(next, TokenTree::Group(group) if is_of_parameters(group));
-        if !is_pound || tokens.next_if(is_ours).is_none() {
+        if is_pound && tokens.next_if(is_ours).is_some() {
+            is_clean = false;
+        } else {
             cleaned.extend([token]);
         }
     }
-    cleaned
+    (!is_clean).then(|| regroup(parameters, cleaned))
 }
 
 fn is_group(token: &TokenTree, delimiter: Delimiter) -> bool {

@@ -7,6 +7,7 @@ mod violation;
 
 use serde_json::{Map, Value};
 
+pub(crate) use strict::object;
 pub(crate) use violation::shown;
 pub use violation::{MAX_VIOLATIONS, Violation};
 
@@ -65,7 +66,7 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 fn exact_integer(number: &serde_json::Number) -> Option<i64> {
     let float = if number.is_f64() { number.as_f64()? } else { return None };
     let negative_zero = float == 0.0 && float.is_sign_negative();
-    if float.fract() != 0.0 || float.abs() > EXACT || negative_zero {
+    if float.fract() != 0.0 || float.abs() >= EXACT || negative_zero {
         return None;
     }
     // In range and without a fraction, so the conversion is exact.

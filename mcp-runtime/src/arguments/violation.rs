@@ -162,7 +162,7 @@ fn pointer(raw: &str) -> String {
 /// A name of the client's, fit to be shown: cleaned, and cut at a character.
 pub(crate) fn shown(name: &str) -> String {
     let cut = name.floor_char_boundary(MAX_NAME_BYTES);
-    hygiene::clean(&name[..cut]).text.replace(['\n', '\t'], " ")
+    hygiene::clean(&name[..cut]).text.replace(['\n', '\t', '\u{2028}', '\u{2029}'], " ")
 }
 
 /// RFC 6901, section 3.

@@ -91,14 +91,21 @@ fn show(issued: &IssuedKey, output: Output) -> Result {
         || {
             let expires = made.expires.map_or("never".to_owned(), |expires| expires.to_string());
             format!(
-                "{}\n\nagent    {}\nscopes   {}\nexpires  {expires}\n\nThis is the only time the key is shown. To cut it off: revoke key {}\n",
+                "{}\n\nagent    {}\nscopes   {}\nexpires  {expires}\n\nThis is the only time the key is shown. To cut it off: {} revoke key {}\n",
                 key.expose(),
                 made.agent,
                 made.scopes.join(" "),
+                program(),
                 made.id,
             )
         },
     )
+}
+
+/// What the operator typed to run this.
+fn program() -> String {
+    let path = std::env::args_os().next().map(std::path::PathBuf::from);
+    path.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned())).unwrap_or_default()
 }
 
 fn record(key: &KeyRecord) -> Value {

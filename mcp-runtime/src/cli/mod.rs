@@ -118,7 +118,10 @@ where
     R: IntoServer<M>,
 {
     check_names::<O>()?;
-    let command = Cli::<O>::command().name(R::Server::SPEC.name).version(R::Server::SPEC.version);
+    let command = Cli::<O>::command()
+        .name(R::Server::SPEC.name)
+        .version(R::Server::SPEC.version)
+        .about(R::Server::SPEC.title.unwrap_or("An MCP server, protected"));
     let cli = Cli::<O>::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
     let Cli { globals, command } = cli;
     let output = Output { json: globals.json };
@@ -145,7 +148,7 @@ where
 struct NoOptions {}
 
 #[derive(Parser)]
-#[command(about = "An MCP server", disable_help_subcommand = true)]
+#[command(disable_help_subcommand = true)]
 struct Cli<O: Args> {
     #[command(flatten)]
     globals: Globals,
@@ -173,14 +176,14 @@ enum Command<O: Args> {
     Serve {
         #[command(flatten)]
         serve: serve::Serve,
-        #[command(flatten)]
+        #[command(flatten, next_help_heading = "Options of this server")]
         options: O,
     },
     /// Call one tool through the gate in this process
     Call {
         #[command(flatten)]
         call: call::Call,
-        #[command(flatten)]
+        #[command(flatten, next_help_heading = "Options of this server")]
         options: O,
     },
     /// Issue, list and rotate API keys

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::output::Output;
 use super::{Error, Result, state};
-use crate::auth::{ApiKeys, Authenticate, NewKey};
+use crate::auth::{ApiKeys, Authenticate, CredentialStore, MemoryStore, NewKey};
 use crate::config::Config;
 use crate::protected::Protected;
 use crate::spec::Server;
@@ -27,7 +27,7 @@ pub(super) struct Serve {
     /// Serve one client over standard input and output, with the key in `MCP_API_KEY`
     #[arg(long)]
     stdio: bool,
-    /// Make a key with every scope, kept in memory only, and print how to use it
+    /// Make a key with every scope, kept in memory only, and print how to use it; serves this machine alone
     #[arg(long)]
     dev: bool,
 }
@@ -55,15 +55,27 @@ where
             config.http.address
         )));
     }
-    let store = state::location(folder, &config)?.open().await?;
-    let digest_key = store.digest_key()?;
+    let location = state::location(folder, &config)?;
+    // To try a server out leaves nothing behind.
+    let transient = serve.dev && location.is_absent_default();
+    let (store, digest_key): (Arc<dyn CredentialStore>, _) = if transient {
+        (Arc::new(MemoryStore::new()), None)
+    } else {
+        let store = location.open().await?;
+        let digest_key = store.digest_key()?;
+        (store, Some(digest_key))
+    };
     let keys = Arc::new(ApiKeys::start(store).await?);
     let dev_key = serve.dev.then(|| {
         let new = NewKey { agent: "dev".into(), scopes: vec!["*".into()], on_behalf_of: None, lifetime: None };
         keys.issue_ephemeral(&new)
     });
     let dev_key = dev_key.transpose()?;
-    let protected = Protected::with_digest_key(construct().await?, config, digest_key)?;
+    let server = construct().await?;
+    let protected = match digest_key {
+        Some(key) => Protected::with_digest_key(server, config, key)?,
+        None => Protected::new(server, config)?,
+    };
     let authenticate: Arc<dyn Authenticate> = keys;
 
     let listening = if serve.stdio && serve.http.is_none() {
@@ -103,12 +115,12 @@ where
                 over_stdio(&protected, authenticate, dev_key.as_ref().map(|issued| issued.key.expose())),
             );
             // The process belongs to whoever started it with --stdio: it ends with that client.
-            let served = async {
+            let until_client_ends = async {
                 let result = both.1.await;
                 let _ = ended.send(());
                 result
             };
-            let (http, stdio) = Box::pin(futures_util::future::join(both.0, served)).await;
+            let (http, stdio) = Box::pin(futures_util::future::join(both.0, until_client_ends)).await;
             http.and(stdio)
         }
     }

@@ -1,6 +1,6 @@
 //! `tools` and `policy`: what is in force, without starting the server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::Value;
@@ -79,8 +79,11 @@ fn checklist(tools: &Tools, visible: &[&ToolPolicy]) -> String {
     table(&std::iter::once(heading).chain(rows).collect::<Vec<_>>())
 }
 
-fn lines(differences: &[String]) -> String {
-    if differences.is_empty() { String::new() } else { differences.join("\n") + "\n" }
+fn lines(differences: &[String], file: &Path) -> String {
+    match differences {
+        [] => format!("the policy is the one in {}\n", file.display()),
+        differences => differences.join("\n") + "\n",
+    }
 }
 
 fn or_dash(text: String) -> String {
@@ -134,7 +137,7 @@ pub(super) fn policy<S: Server>(show: &ShowPolicy, config: &Config, output: Outp
     let expected: Value = serde_json::from_str(&expected)
         .map_err(|error| Error::new(format!("{} is no policy manifest: {error}", file.display())))?;
     let differences = compare(&expected, &manifest);
-    output.print(|| differences.clone().into(), || lines(&differences))?;
+    output.print(|| differences.clone().into(), || lines(&differences, file))?;
     if differences.is_empty() {
         return Ok(());
     }

@@ -36,6 +36,11 @@ pub(super) fn location(state: Option<&Path>, config: &Config) -> Result<Location
 }
 
 impl Location {
+    /// Nobody said where the state is, and there is none yet.
+    pub(super) fn is_absent_default(&self) -> bool {
+        *self == Self::Folder(DEFAULT.into()) && !Path::new(DEFAULT).exists()
+    }
+
     pub(super) async fn open(&self) -> Result<Arc<SqliteStore>> {
         let store = match self {
             Self::Folder(folder) => SqliteStore::open(folder).await,

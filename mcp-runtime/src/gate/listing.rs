@@ -1,31 +1,36 @@
 //! What callers see of the tools, and operators of the policy.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rmcp::model::{Icon, JsonObject, MetaObject, Tool, ToolAnnotations};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::tools::{Entry, Tools};
+use crate::arguments::schema::Compiled;
 use crate::caller::Caller;
+use crate::config::duration_text;
 use crate::error::code;
 use crate::limit::rate_text;
+use crate::output::OutputSchema;
 use crate::policy::ToolPolicy;
 use crate::scope::{Requirement, Template};
-use crate::spec::CodeSpec;
+use crate::spec::{CodeSpec, Concurrency, DEFAULT_MAX_OUTPUT, Window};
 
 /// Under this key of a tool's `_meta` stands what holds for its calls.
 pub(crate) const POLICY_KEY: &str = "dev.mcp-runtime/policy";
 
 /// The framework's codes that any tool can answer with.
-const ALWAYS: &[(&str, bool)] = &[
-    (code::PERMISSION_DENIED, false),
-    (code::RATE_LIMITED, true),
-    (code::INVALID_ARGUMENTS, false),
-    (code::TIMEOUT, false),
-    (code::CANCELLED, false),
-    (code::OUTPUT_TOO_LARGE, false),
-    (code::INTERNAL, false),
-    (code::UNAUTHENTICATED, false),
+const ALWAYS: &[CodeSpec] = &[
+    CodeSpec { code: code::PERMISSION_DENIED, retryable: false },
+    CodeSpec { code: code::RATE_LIMITED, retryable: true },
+    CodeSpec { code: code::INVALID_ARGUMENTS, retryable: false },
+    CodeSpec { code: code::TIMEOUT, retryable: false },
+    CodeSpec { code: code::CANCELLED, retryable: false },
+    CodeSpec { code: code::OUTPUT_TOO_LARGE, retryable: false },
+    CodeSpec { code: code::INTERNAL, retryable: false },
+    CodeSpec { code: code::UNAUTHENTICATED, retryable: false },
 ];
 
 impl Tools {
@@ -34,47 +39,21 @@ impl Tools {
         let grants = caller.grants().clone();
         self.active()
             .filter(move |(tool, _)| all || tool.spec.scope.could_be_met(&grants).is_ok())
-            .map(|(tool, entry)| describe(tool, entry))
+            .map(|(_, entry)| entry.described.clone())
     }
 
     /// One tool by name, for checks of headers that mirror arguments.
     pub(crate) fn tool(&self, name: &str) -> Option<Tool> {
-        self.find(name).map(|(tool, entry)| describe(tool, entry))
+        self.find(name).map(|(_, entry)| entry.described.clone())
     }
 
-    /// The policy of every tool as stable JSON, sorted by name: what `policy` prints and `assert_policy!` compares.
+    /// The policy of every tool as stable JSON: what `policy` prints and `assert_policy!` compares. What a tool does not
+    /// declare is left out; the framework's own error codes hold for every tool and stand in none.
     pub fn manifest(&self) -> Value {
-        let tools: serde_json::Map<_, _> = self
-            .all()
-            .map(|(tool, entry)| {
-                let mut policy = published(tool);
-                if let Value::Object(policy) = &mut policy {
-                    policy.insert("disabled".to_owned(), tool.disabled.into());
-                    policy.insert("loosened".to_owned(), tool.loosened.clone().into());
-                    policy.insert("guard".to_owned(), tool.spec.guarded.into());
-                    policy.insert("cost".to_owned(), tool.spec.costed.into());
-                    policy.insert("blocking".to_owned(), tool.spec.blocking.into());
-                    policy.insert("concurrency".to_owned(), concurrency(tool));
-                    policy.insert("max_output".to_owned(), tool.max_output.into());
-                    policy.insert("annotations".to_owned(), json!(annotations(tool)));
-                    policy.insert(
-                        "redacted".to_owned(),
-                        tool.redacted()
-                            .into_iter()
-                            .map(|(name, how)| (name.to_owned(), how.into()))
-                            .collect::<serde_json::Map<_, _>>()
-                            .into(),
-                    );
-                    policy.insert("input_schema".to_owned(), digest(&Value::Object(entry.arguments.published.clone())));
-                    let output = entry.output.as_ref().map(|schema| digest(&Value::Object(schema.published.clone())));
-                    policy.insert("output_schema".to_owned(), output.unwrap_or(Value::Null));
-                    policy.insert("description".to_owned(), digest(&tool.spec.description.into()));
-                }
-                (tool.spec.name.to_owned(), policy)
-            })
-            .collect();
         let agents: Vec<_> = self.policy().agent_windows().iter().map(rate_text).collect();
-        json!({ "server": self.spec().name, "agents": agents, "tools": tools })
+        let tools: Map<_, _> =
+            self.all().map(|(tool, entry)| (tool.spec.name.to_owned(), manifest_of(tool, entry))).collect();
+        canonical(&json!({ "server": self.spec().name, "agents": agents, "tools": tools }))
     }
 
     fn active(&self) -> impl Iterator<Item = (&ToolPolicy, &Entry)> {
@@ -82,15 +61,68 @@ impl Tools {
     }
 }
 
-fn describe(tool: &ToolPolicy, entry: &Entry) -> Tool {
+fn manifest_of(tool: &ToolPolicy, entry: &Entry) -> Value {
+    let spec = tool.spec;
+    let own = spec.output.codes.iter().map(|code| code.code).collect::<Vec<_>>();
+    let redacted: Map<_, _> = tool.redacted().into_iter().map(|(name, how)| (name.to_owned(), how.into())).collect();
+    let output = entry.output.as_ref().map(|schema| digest(&schema.published));
+    let concurrency = tool.concurrency;
+    let fields = json!({
+        "scope": scope(spec.scope),
+        "rate": { "agent": rates(&tool.agent_rate), "total": rates(&tool.total_rate) },
+        "timeout": duration_text(tool.timeout),
+        "concurrency": { "agent": concurrency.agent, "total": concurrency.total },
+        "max_output": (tool.max_output != DEFAULT_MAX_OUTPUT).then_some(tool.max_output),
+        "cost": spec.costed,
+        "guard": spec.guarded,
+        "blocking": spec.blocking,
+        "annotations": annotations(tool),
+        "errors": own,
+        "redacted": redacted,
+        "disabled": tool.disabled,
+        "loosened": tool.loosened,
+        "description": digest(&spec.description),
+        "input_schema": digest(&entry.arguments.published),
+        "output_schema": output,
+    });
+    without_defaults(fields).unwrap_or_default()
+}
+
+/// Leaves out what says nothing: null, false, and what is empty.
+fn without_defaults(value: Value) -> Option<Value> {
+    match value {
+        Value::Null | Value::Bool(false) => None,
+        Value::Array(values) if values.is_empty() => None,
+        Value::Object(map) => {
+            let kept: Map<_, _> =
+                map.into_iter().filter_map(|(key, value)| Some((key, without_defaults(value)?))).collect();
+            (!kept.is_empty()).then_some(Value::Object(kept))
+        }
+        other => Some(other),
+    }
+}
+
+/// The value with the keys of its objects in order, whatever order they came in.
+fn canonical(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let sorted: BTreeMap<_, _> = map.iter().collect();
+            Value::Object(sorted.into_iter().map(|(key, value)| (key.clone(), canonical(value))).collect())
+        }
+        Value::Array(values) => values.iter().map(canonical).collect(),
+        other => other.clone(),
+    }
+}
+
+/// A tool as clients see it.
+pub(super) fn describe(tool: &ToolPolicy, arguments: &Compiled, output: Option<&OutputSchema>) -> Tool {
     let spec = tool.spec;
     let schema = |published: &JsonObject| Arc::new(published.clone());
-    let mut described =
-        Tool::new_with_raw(spec.name, Some(spec.description.into()), schema(&entry.arguments.published));
+    let mut described = Tool::new_with_raw(spec.name, Some(spec.description.into()), schema(&arguments.published));
     if let Some(title) = spec.title {
         described = described.with_title(title);
     }
-    if let Some(output) = &entry.output {
+    if let Some(output) = output {
         described = described.with_raw_output_schema(schema(&output.published));
     }
     if let Some(annotations) = annotations(tool) {
@@ -105,14 +137,19 @@ fn describe(tool: &ToolPolicy, entry: &Entry) -> Tool {
 
 /// What a caller may know of a tool's policy.
 fn published(tool: &ToolPolicy) -> Value {
-    let rates = |windows: &[crate::spec::Window]| windows.iter().map(rate_text).collect::<Vec<_>>();
-    let timeout_ms = u64::try_from(tool.timeout.as_millis()).unwrap_or(u64::MAX);
+    let codes = codes(tool);
+    let retryable: Vec<_> = codes.iter().filter(|code| code.retryable).map(|code| code.code).collect();
     json!({
         "scope": scope(tool.spec.scope),
         "rate": { "agent": rates(&tool.agent_rate), "total": rates(&tool.total_rate) },
-        "timeout_ms": timeout_ms,
-        "errors": codes(tool),
+        "timeout_ms": u64::try_from(tool.timeout.as_millis()).unwrap_or(u64::MAX),
+        "errors": codes.iter().map(|code| code.code).collect::<Vec<_>>(),
+        "retryable": retryable,
     })
+}
+
+fn rates(windows: &[Window]) -> Vec<String> {
+    windows.iter().map(rate_text).collect()
 }
 
 /// The scopes of a tool as JSON: `"any_caller"`, or `{"all": […]}`, or `{"any": […]}`.
@@ -126,18 +163,21 @@ fn scope(scope: Requirement) -> Value {
 }
 
 /// Every code that a call of the tool can answer with, its own first.
-fn codes(tool: &ToolPolicy) -> Vec<Value> {
-    let own = tool.spec.output.codes.iter().map(|CodeSpec { code, retryable }| (*code, *retryable));
-    let bounded = tool.concurrency != crate::spec::Concurrency::default() || tool.spec.blocking;
-    let overloaded = bounded.then_some((code::OVERLOADED, true));
-    let structured = (code::OUTPUT_INVALID, false);
-    let mut seen = Vec::new();
-    for (code, retryable) in own.chain(ALWAYS.iter().copied()).chain(overloaded).chain([structured]) {
-        if !seen.iter().any(|(known, _)| *known == code) {
-            seen.push((code, retryable));
+fn codes(tool: &ToolPolicy) -> Vec<CodeSpec> {
+    let bounded = tool.concurrency != Concurrency::default() || tool.spec.blocking;
+    let sometimes = [
+        bounded.then_some(CodeSpec { code: code::OVERLOADED, retryable: true }),
+        Some(CodeSpec { code: code::OUTPUT_INVALID, retryable: false }),
+    ];
+    let mut codes: Vec<CodeSpec> = Vec::new();
+    for spec in
+        tool.spec.output.codes.iter().copied().chain(ALWAYS.iter().copied()).chain(sometimes.into_iter().flatten())
+    {
+        if !codes.iter().any(|known| known.code == spec.code) {
+            codes.push(spec);
         }
     }
-    seen.into_iter().map(|(code, retryable)| json!({ "code": code, "retryable": retryable })).collect()
+    codes
 }
 
 fn annotations(tool: &ToolPolicy) -> Option<ToolAnnotations> {
@@ -147,14 +187,10 @@ fn annotations(tool: &ToolPolicy) -> Option<ToolAnnotations> {
     })
 }
 
-fn concurrency(tool: &ToolPolicy) -> Value {
-    json!({ "agent": tool.concurrency.agent, "total": tool.concurrency.total })
-}
-
 /// A digest of a text or a schema, so that a change of it shows up in a review of the policy.
-fn digest(value: &Value) -> Value {
+fn digest(part: &impl Serialize) -> Value {
     use sha2::Digest;
-    let hash = sha2::Sha256::digest(value.to_string());
-    let bits = hash[..16].iter().fold(0_u128, |bits, byte| bits << 8 | u128::from(*byte));
+    let text = canonical(&serde_json::to_value(part).unwrap_or_default()).to_string();
+    let bits = sha2::Sha256::digest(text)[..16].iter().fold(0_u128, |bits, byte| bits << 8 | u128::from(*byte));
     format!("sha256:{bits:032x}").into()
 }

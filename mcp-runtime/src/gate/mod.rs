@@ -168,7 +168,12 @@ impl Gate {
         let mut recording = Recording::new(&self.sinks, request.caller, id, correlation, request.via, &claimed).claim();
         recording.edit(|record| record.method = "tools/call");
         let mut quota = None;
-        let outcome = match self.decide(request, &mut quota, &mut recording).await {
+        let (name, arguments) = (request.tool, request.arguments);
+        let decided = self.decide(request, &mut quota, &mut recording).await;
+        if decided.is_err() {
+            self.record_unread(name, arguments, &mut recording);
+        }
+        let outcome = match decided {
             Ok(answered) => {
                 recording.served(answered.bytes, answered.removed);
                 Outcome::Answered(answered)
@@ -189,6 +194,21 @@ impl Gate {
             }
         };
         Decision { outcome, quota }
+    }
+
+    /// A call that was refused before its arguments were read shows them in its record all the same, if they are small
+    /// enough that reading them costs little.
+    fn record_unread(&self, name: &str, arguments: Option<&str>, recording: &mut Recording) {
+        const SMALL: usize = 16 * 1024;
+        let Some((tool, _)) = self.tools.find(name) else { return };
+        let Some(text) = arguments.filter(|text| text.len() <= SMALL) else { return };
+        recording.edit(|record| {
+            if record.arguments.is_null()
+                && let Ok(sent) = arguments::object(text)
+            {
+                record.arguments = self.redactor.redact(&sent, tool.spec.arguments);
+            }
+        });
     }
 
     /// Charges a request that is no tool call to the caller's own limits.
@@ -235,14 +255,16 @@ impl Gate {
         let call = match prepared {
             Ok(Some(call)) if given.violations.is_empty() => call,
             Ok(_) => return Err(Failure::invalid_arguments(given.violations).into()),
-            Err(panic) => return Err(panicked(state::panic_text(&*panic)).into()),
+            Err(panic) => return Err(panicked(&state::panic_text(panic)).into()),
         };
 
         tool.spec.scope.met_with(caller.grants(), &given.segments).map_err(Failure::missing_scopes)?;
 
         if given.cost > 1 {
             self.affordable(caller, tool, given.cost)?;
-            self.charge(caller, Some(tool), given.cost - 1, quota)?;
+            // A call that comes back pays its first unit again, so the time to wait is that of the whole cost.
+            self.charge(caller, Some(tool), given.cost - 1, quota)
+                .or_else(|_| self.charge(caller, Some(tool), given.cost, quota))?;
         }
 
         let slot = entry.slots.take(caller.agent());
@@ -329,14 +351,14 @@ async fn run(
     let cancelled = std::pin::pin!(state.context.cancel_token().cancelled());
     let ran = match tokio::time::timeout(tool.timeout, select(&mut call, cancelled)).await {
         Ok(Either::Left((Ok(ran), _))) => ran,
-        Ok(Either::Left((Err(panic), _))) => Err(Box::new(panicked(state::panic_text(&*panic)))),
+        Ok(Either::Left((Err(panic), _))) => Err(Box::new(panicked(&state::panic_text(panic)))),
         Ok(Either::Right(_)) => Err(Box::new(Failure::new(code::CANCELLED, "the call was cancelled"))),
         Err(_) => Err(Box::new(timed_out(tool, state))),
     };
     // What is dropped may panic as well.
     match catch_unwind(AssertUnwindSafe(move || drop(call))) {
         Ok(()) => ran,
-        Err(panic) => Err(Box::new(panicked(state::panic_text(&*panic)))),
+        Err(panic) => Err(Box::new(panicked(&state::panic_text(panic)))),
     }
 }
 

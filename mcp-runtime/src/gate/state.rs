@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -107,7 +107,7 @@ impl CallState {
                 Ok(())
             }
             Ok(Err(denied)) => Err(Box::new(Failure::denied(denied))),
-            Err(panic) => Err(Box::new(guard_broke(&format!("the guard panicked: {}", panic_text(&*panic))))),
+            Err(panic) => Err(Box::new(guard_broke(&format!("the guard panicked: {}", panic_text(panic))))),
         }
     }
 
@@ -127,7 +127,7 @@ impl CallState {
         });
         running.await.map_err(|error| {
             let cause = match error.try_into_panic() {
-                Ok(panic) => format!("the tool panicked: {}", panic_text(&*panic)),
+                Ok(panic) => format!("the tool panicked: {}", panic_text(panic)),
                 Err(_) => "the server is stopping".to_owned(),
             };
             Box::new(Failure::internal(cause))
@@ -145,13 +145,17 @@ pub(super) fn overloaded(message: &'static str) -> Failure {
     Failure { retryable: true, ..Failure::new(code::OVERLOADED, message) }
 }
 
-/// What a panic says, for the log.
-pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    if let Some(text) = panic.downcast_ref::<&str>() {
-        text
+/// What a panic says, for the log. What it carries is dropped here, since that may panic as well.
+pub(super) fn panic_text(panic: Box<dyn Any + Send>) -> String {
+    let text = if let Some(text) = panic.downcast_ref::<&str>() {
+        (*text).to_owned()
     } else if let Some(text) = panic.downcast_ref::<String>() {
-        text
+        text.clone()
     } else {
-        "a value that is no text"
+        "a value that is no text".to_owned()
+    };
+    if let Err(another) = catch_unwind(AssertUnwindSafe(move || drop(panic))) {
+        std::mem::forget(another);
     }
+    text
 }

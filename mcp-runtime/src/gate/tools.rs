@@ -1,5 +1,8 @@
 //! A server's tools, with everything that their calls need made once: policy, compiled schemas, running calls.
 
+use rmcp::model::Tool;
+
+use super::listing::describe;
 use super::slots::Slots;
 use crate::arguments::schema::Compiled;
 use crate::config::{Config, InvalidConfig};
@@ -50,6 +53,8 @@ pub(super) struct Entry {
     pub(super) arguments: Compiled,
     pub(super) output: Option<OutputSchema>,
     pub(super) slots: Slots,
+    /// As `tools/list` shows it.
+    pub(super) described: Tool,
 }
 
 impl Tools {
@@ -67,11 +72,14 @@ impl Tools {
                 return Err(StartError::DuplicateTool(spec.name));
             }
             let failed = |why| StartError::Tool { tool: spec.name, why };
+            let arguments = Compiled::new(spec.arguments).map_err(failed)?;
+            let output = OutputSchema::compile(&spec.output).map_err(failed)?;
             entries.push(Entry {
                 index: S::TOOLS.iter().position(|tool| tool.spec.name == spec.name).unwrap_or(usize::MAX),
-                arguments: Compiled::new(spec.arguments).map_err(failed)?,
-                output: OutputSchema::compile(&spec.output).map_err(failed)?,
                 slots: Slots::new(tool.concurrency),
+                described: describe(tool, &arguments, output.as_ref()),
+                arguments,
+                output,
             });
         }
         Ok(Self { spec: const { &S::SPEC }, policy, entries })

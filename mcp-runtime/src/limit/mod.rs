@@ -78,10 +78,11 @@ impl Gcra {
         }
     }
 
-    /// Whole calls that are left at `now`, and the nanoseconds until all are back.
+    /// Whole calls that are left at `now`, and the nanoseconds until there is one more.
     fn left(&self, arrival: u64, now: u64) -> (u64, u64) {
         let ahead = arrival.saturating_sub(now);
-        (self.tolerance.saturating_sub(ahead) / self.interval, ahead)
+        let room = self.tolerance.saturating_sub(ahead);
+        (room / self.interval, self.interval - room % self.interval)
     }
 }
 
@@ -111,7 +112,7 @@ pub struct Quota {
     pub window: Window,
     /// Calls that are left.
     pub remaining: u64,
-    /// Until all are back.
+    /// Until there is one more.
     pub reset: Duration,
 }
 

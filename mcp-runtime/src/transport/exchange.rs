@@ -1,5 +1,7 @@
 //! What a transport knows of a request and rmcp does not carry: who calls, the arguments as text, what to say in headers.
 
+#![cfg_attr(not(feature = "http"), expect(dead_code, reason = "only HTTP has headers"))]
+
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

@@ -1,11 +1,13 @@
 //! The gate's outcome as MCP's results and errors.
 
+use bytes::Bytes;
 use rmcp::ErrorData;
 use rmcp::model::{CacheScope, CallToolResult, ContentBlock, JsonObject, ListToolsResult, MetaObject, Tool};
 use serde_json::{Value, json};
 
 use crate::error::Failure;
 use crate::gate::{Answered, Decision, Outcome};
+use crate::output::{Problem, hygiene, to_clean_value};
 
 /// Under this key of a result's `_meta` stands the error for programs.
 pub(crate) const ERROR_KEY: &str = "dev.mcp-runtime/error";
@@ -48,4 +50,18 @@ fn meta(key: &str, value: Value) -> MetaObject {
 /// The list of tools. It depends on the caller, so no cache may share it.
 pub(crate) fn tools(tools: Vec<Tool>) -> ListToolsResult {
     ListToolsResult::with_all_items(tools).with_ttl_ms(0).with_cache_scope(CacheScope::Private)
+}
+
+/// A message of the user's own handler (a prompt, a resource), cleaned like everything that a model can see.
+///
+/// # Errors
+/// A message that cannot be cleaned, because two of its keys become one.
+pub(crate) fn cleaned(message: Bytes) -> Result<Bytes, Problem> {
+    // Escapes in JSON are the one other way that a control character can be written.
+    let text = std::str::from_utf8(&message).unwrap_or_default();
+    if hygiene::clean(text).removed == 0 && !text.contains("\\u") {
+        return Ok(message);
+    }
+    let value: Value = serde_json::from_slice(&message).map_err(|error| Problem::Invalid(error.to_string()))?;
+    Ok(to_clean_value(&value, u64::MAX)?.value.to_string().into())
 }

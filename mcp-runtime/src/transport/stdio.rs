@@ -167,9 +167,9 @@ fn limited(id: Option<&Value>, failure: &Failure) -> Value {
     envelope::error(id, 429, &failure.message, Some(json!(failure)))
 }
 
-async fn write<W: AsyncWrite + Unpin>(writer: &Mutex<W>, message: Vec<u8>) -> io::Result<()> {
+async fn write<W: AsyncWrite + Unpin>(writer: &Mutex<W>, message: &[u8]) -> io::Result<()> {
     let mut writer = writer.lock().await;
-    writer.write_all(&message).await?;
+    writer.write_all(message).await?;
     writer.write_all(b"\n").await?;
     writer.flush().await
 }
@@ -195,7 +195,10 @@ where
             _ => {}
         }
         let writer = Arc::clone(&self.writer);
-        async move { write(&writer, serde_json::to_vec(&message)?).await }
+        async move {
+            let message = render::cleaned(serde_json::to_vec(&message)?.into()).map_err(io::Error::other)?;
+            write(&writer, &message).await
+        }
     }
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
@@ -207,7 +210,7 @@ where
             match self.message(line).await {
                 Ok(message) => return Some(message),
                 Err(None) => {}
-                Err(Some(answer)) => write(&self.writer, answer.to_string().into_bytes()).await.ok()?,
+                Err(Some(answer)) => write(&self.writer, answer.to_string().as_bytes()).await.ok()?,
             }
         }
     }

@@ -1,3 +1,4 @@
+#[allow(deprecated)]
 const _: () = {
     use ::mcp_runtime::__private as __m;
     #[allow(unused_imports)]

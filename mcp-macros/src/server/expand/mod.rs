@@ -42,6 +42,7 @@ pub(crate) fn server(server: &Server) -> TokenStream {
     quote_spanned! {span=>
         #(#errors)*
         #cfg
+        #[allow(deprecated)]
         const _: () = {
             use #runtime::__private as __m;
             // An import of `tool` is used, and none is needed.

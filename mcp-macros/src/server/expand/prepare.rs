@@ -51,7 +51,6 @@ pub(super) fn function(tool: &Tool, server: &Server) -> TokenStream {
         }
     };
     let call = call(tool, ty, span);
-    let output = &tool.output;
     let result = result(tool);
     quote_spanned! {span=>
         #cfg
@@ -63,9 +62,9 @@ pub(super) fn function(tool: &Tool, server: &Server) -> TokenStream {
             #(#fills)*
             #cost
             __m::tool_must_be_send(async move {
-                let __admitted = #admitted;
-                let __value = #call;
-                __admitted.answer(#result, __value)
+                let __open = #admitted;
+                let __out = #call;
+                #result.answer(__open, __out)
             })
         }
     }
@@ -124,8 +123,8 @@ fn call(tool: &Tool, ty: &TokenStream, span: Span) -> TokenStream {
         .map(|parameter| {
             let value = match &parameter.kind {
                 ParameterKind::Argument(argument) => binding(argument).to_token_stream(),
-                ParameterKind::Caller if *is_async => quote_spanned!(span=> __admitted.caller()),
-                ParameterKind::Context if *is_async => quote_spanned!(span=> __admitted.context()),
+                ParameterKind::Caller if *is_async => quote_spanned!(span=> __open.caller()),
+                ParameterKind::Context if *is_async => quote_spanned!(span=> __open.context()),
                 ParameterKind::Caller => {
                     has.0 = true;
                     quote_spanned!(span=> __caller)
@@ -140,11 +139,11 @@ fn call(tool: &Tool, ty: &TokenStream, span: Span) -> TokenStream {
         })
         .collect();
     if *is_async {
-        return quote_spanned!(span=> <#ty>::#ident(__admitted.server(), #(#values),*).await);
+        return quote_spanned!(span=> <#ty>::#ident(__open.server(), #(#values),*).await);
     }
     let [caller, context] = [("__caller", has.0), ("__context", has.1)]
         .map(|(name, used)| if used { Ident::new(name, span).to_token_stream() } else { quote_spanned!(span=> _) });
     quote_spanned! {span=>
-        __admitted.blocking(move |__server, #caller, #context| <#ty>::#ident(__server, #(#values),*)).await?
+        __open.blocking(move |__server, #caller, #context| <#ty>::#ident(__server, #(#values),*)).await?
     }
 }

@@ -11,17 +11,14 @@ use crate::value::bounds::{Bounds, Number, Size};
 
 /// The tool's entry in the table.
 pub(super) fn entry(tool: &Tool) -> TokenStream {
-    let Tool { cfg, ident, name, description, output, .. } = tool;
+    let Tool { cfg, ident, name, description, .. } = tool;
     let span = mixed(ident.span());
     let prepare = prepare::name(tool);
     let fields = fields(tool, span);
     let result = result(tool);
     quote_spanned! {span=>
         #cfg
-        __m::Tool {
-            spec: __m::ToolSpec { #fields ..__m::ToolSpec::new(#name, #description, #result.spec()) },
-            prepare: #prepare,
-        }
+        __m::ToolSpec { #fields ..#result.tool(#name, #description) }.run_by(#prepare)
     }
 }
 
@@ -94,8 +91,8 @@ fn fields(tool: &Tool, span: Span) -> TokenStream {
     let Annotations { read_only, destructive, idempotent, open_world } = *annotations;
     let hints = [read_only, destructive, idempotent, open_world];
     if hints.iter().any(Option::is_some) {
-        let hints = hints.map(|hint| maybe(hint, span));
-        field("annotations", quote_spanned!(span=> __m::annotations(#(#hints),*)));
+        let hints = hints.map(|hint| Literal::i8_unsuffixed(hint.map_or(0, |hint| if hint { 1 } else { -1 })));
+        field("annotations", quote_spanned!(span=> __m::hints([#(#hints),*])));
     }
     if !is_async {
         field("blocking", quote_spanned!(span=> true));
@@ -111,27 +108,24 @@ fn argument_spec(cfg: &TokenStream, argument: &Argument) -> TokenStream {
     let Argument { ident, name, description, rules, ty, .. } = argument;
     let span = mixed(ident.span());
     let arg = prepare::arg(argument);
-    let rules = rules.iter().map(|rule| {
-        let rule = match rule {
-            Rule::Range(range) => bounds_of(range, span),
-            Rule::Length(length) => {
-                let length = size(*length, span);
-                quote_spanned!(span=> Length(#length))
-            }
-            Rule::Items(items) => {
-                let items = size(*items, span);
-                quote_spanned!(span=> Items(#items))
-            }
-            Rule::Pattern(pattern) => quote_spanned!(span=> Pattern(#pattern)),
-            Rule::Format(format) => quote_spanned!(span=> Format(#format)),
-            Rule::Default(value) => quote_spanned!(span=> Default(|| __m::default::<#ty>(#value))),
-            Rule::Pii => quote_spanned!(span=> Pii),
-            Rule::Secret => quote_spanned!(span=> Secret),
-            Rule::Header(header) => quote_spanned!(span=> Header(#header)),
-            Rule::Flatten => quote_spanned!(span=> Flatten),
-            Rule::Strict => quote_spanned!(span=> Strict),
-        };
-        quote_spanned!(span=> __m::Rule::#rule)
+    let rules = rules.iter().map(|rule| match rule {
+        Rule::Range(range) => bounds_of(range, span),
+        Rule::Length(length) => {
+            let (min, max) = size(*length, span);
+            quote_spanned!(span=> __m::length(#min, #max))
+        }
+        Rule::Items(items) => {
+            let (min, max) = size(*items, span);
+            quote_spanned!(span=> __m::items(#min, #max))
+        }
+        Rule::Pattern(pattern) => quote_spanned!(span=> __m::Rule::Pattern(#pattern)),
+        Rule::Format(format) => quote_spanned!(span=> __m::Rule::Format(#format)),
+        Rule::Default(value) => quote_spanned!(span=> __m::Rule::Default(|| __m::default::<#ty>(#value))),
+        Rule::Pii => quote_spanned!(span=> __m::Rule::Pii),
+        Rule::Secret => quote_spanned!(span=> __m::Rule::Secret),
+        Rule::Header(header) => quote_spanned!(span=> __m::Rule::Header(#header)),
+        Rule::Flatten => quote_spanned!(span=> __m::Rule::Flatten),
+        Rule::Strict => quote_spanned!(span=> __m::Rule::Strict),
     });
     quote_spanned!(span=> #cfg #arg.spec(#name, #description, &[#(#rules),*]))
 }
@@ -149,11 +143,10 @@ fn bounds_of(range: &Bounds, span: Span) -> TokenStream {
     };
     let (minimum, maximum) = (maybe(range.minimum.map(number), span), maybe(range.maximum.map(number), span));
     let exclusive = range.exclusive;
-    quote_spanned!(span=> Range(__m::Bounds { minimum: #minimum, maximum: #maximum, exclusive: #exclusive }))
+    quote_spanned!(span=> __m::range(#minimum, #maximum, #exclusive))
 }
 
-fn size(size: Size, span: Span) -> TokenStream {
+fn size(size: Size, span: Span) -> (TokenStream, TokenStream) {
     let bound = |bound: Option<u64>| maybe(bound.map(Literal::u64_unsuffixed), span);
-    let (min, max) = (bound(size.min), bound(size.max));
-    quote_spanned!(span=> __m::Size { min: #min, max: #max })
+    (bound(size.min), bound(size.max))
 }

@@ -61,6 +61,7 @@ const _: () = {
     }
 };
 #[cfg(feature = "search")]
+#[allow(deprecated)]
 const _: () = {
     use ::runtime::__private as __m;
     #[allow(unused_imports)]
@@ -91,6 +92,7 @@ const _: () = {
         }
     }
 };
+#[allow(deprecated)]
 const _: () = {
     use ::runtime::__private as __m;
     mod __imports {
@@ -128,7 +130,7 @@ const _: () = {
         __given.fill("region", &region);
         __given.cost((|| limit / 10)());
         __m::tool_must_be_send(async move {
-            let __admitted = __call
+            let __open = __call
                 .guarded(|__caller| <Orders<
                     'd,
                     D,
@@ -142,7 +144,7 @@ const _: () = {
                     &page,
                 ))
                 .await?;
-            let __value = __admitted
+            let __out = __open
                 .blocking(move |__server, _, __context| <Orders<
                     'd,
                     D,
@@ -157,13 +159,8 @@ const _: () = {
                     page,
                 ))
                 .await?;
-            __admitted
-                .answer(
-                    __m::result::<
-                        Result<Json<Vec<<Orders<'d, D>>::Row>>, SearchError>,
-                    >(),
-                    __value,
-                )
+            __m::result::<Result<Json<Vec<<Orders<'d, D>>::Row>>, SearchError>>()
+                .answer(__open, __out)
         })
     }
     #[automatically_derived]
@@ -184,85 +181,66 @@ const _: () = {
         };
         const TOOLS: &'static [__m::Tool<Self>] = &[
             #[cfg(feature = "search")]
-            __m::Tool {
-                spec: __m::ToolSpec {
-                    title: __m::Some("Search"),
-                    icons: &["https://example.com/icon.png"],
-                    scope: __m::Requirement::Any(
-                        &[
-                            __m::Template::new("orders:{region}:read"),
-                            __m::Template::new("orders.admin"),
-                        ],
-                    ),
-                    agent_rate: &[__m::Window::new(10, 60, 5)],
-                    total_rate: &[
-                        __m::Window::new(100, 60, 5),
-                        __m::Window::new(1000, 86400, 5),
+            __m::ToolSpec {
+                title: __m::Some("Search"),
+                icons: &["https://example.com/icon.png"],
+                scope: __m::Requirement::Any(
+                    &[
+                        __m::Template::new("orders:{region}:read"),
+                        __m::Template::new("orders.admin"),
                     ],
-                    costed: true,
-                    guarded: true,
-                    concurrency: __m::Concurrency {
-                        agent: __m::Some(2u32),
-                        total: __m::Some(8u32),
-                    },
-                    max_output: 65536,
-                    annotations: __m::annotations(
-                        __m::None,
-                        __m::Some(false),
-                        __m::Some(true),
-                        __m::Some(false),
-                    ),
-                    blocking: true,
-                    arguments: &[
-                        __m::arg::<String>()
-                            .spec("region", "", &[__m::Rule::Header("Region")]),
-                        __m::arg::<u32>()
-                            .spec(
-                                "limit",
-                                "",
-                                &[
-                                    __m::Rule::Range(__m::Bounds {
-                                        minimum: __m::Some(__m::Number::Integer(1)),
-                                        maximum: __m::None,
-                                        exclusive: false,
-                                    }),
-                                    __m::Rule::Default(|| __m::default::<
-                                        u32,
-                                    >(<Orders<'d, D>>::LIMIT)),
-                                ],
-                            ),
-                        #[cfg(feature = "email")]
-                        __m::arg::<Option<String>>()
-                            .spec(
-                                "email",
-                                "",
-                                &[__m::Rule::Format("email"), __m::Rule::Pii],
-                            ),
-                        __m::arg::<Vec<D::Key>>()
-                            .spec(
-                                "keys",
-                                "",
-                                &[
-                                    __m::Rule::Items(__m::Size {
-                                        min: __m::Some(1),
-                                        max: __m::Some(50),
-                                    }),
-                                    __m::Rule::Strict,
-                                ],
-                            ),
-                        __m::arg::<Page>().spec("page", "", &[__m::Rule::Flatten]),
-                    ],
-                    ..__m::ToolSpec::new(
-                        "orders.search",
-                        "Search.",
-                        __m::result::<
-                            Result<Json<Vec<<Orders<'d, D>>::Row>>, SearchError>,
-                        >()
-                            .spec(),
-                    )
+                ),
+                agent_rate: &[__m::Window::new(10, 60, 5)],
+                total_rate: &[
+                    __m::Window::new(100, 60, 5),
+                    __m::Window::new(1000, 86400, 5),
+                ],
+                costed: true,
+                guarded: true,
+                concurrency: __m::Concurrency {
+                    agent: __m::Some(2u32),
+                    total: __m::Some(8u32),
                 },
-                prepare: __prepare_search,
-            },
+                max_output: 65536,
+                annotations: __m::hints([0, -1, 1, -1]),
+                blocking: true,
+                arguments: &[
+                    __m::arg::<String>()
+                        .spec("region", "", &[__m::Rule::Header("Region")]),
+                    __m::arg::<u32>()
+                        .spec(
+                            "limit",
+                            "",
+                            &[
+                                __m::range(
+                                    __m::Some(__m::Number::Integer(1)),
+                                    __m::None,
+                                    false,
+                                ),
+                                __m::Rule::Default(|| __m::default::<
+                                    u32,
+                                >(<Orders<'d, D>>::LIMIT)),
+                            ],
+                        ),
+                    #[cfg(feature = "email")]
+                    __m::arg::<Option<String>>()
+                        .spec(
+                            "email",
+                            "",
+                            &[__m::Rule::Format("email"), __m::Rule::Pii],
+                        ),
+                    __m::arg::<Vec<D::Key>>()
+                        .spec(
+                            "keys",
+                            "",
+                            &[__m::items(__m::Some(1), __m::Some(50)), __m::Rule::Strict],
+                        ),
+                    __m::arg::<Page>().spec("page", "", &[__m::Rule::Flatten]),
+                ],
+                ..__m::result::<Result<Json<Vec<<Orders<'d, D>>::Row>>, SearchError>>()
+                    .tool("orders.search", "Search.")
+            }
+                .run_by(__prepare_search),
         ];
         const HANDLER: __m::Option<__m::Handler<Self>> = __m::handler::<Self>();
     }

@@ -16,6 +16,7 @@ impl Revenue {
         self.database.revenue(caller, &country, months).await
     }
 }
+#[allow(deprecated)]
 const _: () = {
     use ::mcp_runtime::__private as __m;
     mod __imports {
@@ -39,19 +40,16 @@ const _: () = {
             return __m::None
         };
         __m::tool_must_be_send(async move {
-            let __admitted = __call.admitted()?;
-            let __value = <Revenue>::get_revenue_data(
-                    __admitted.server(),
-                    __admitted.caller(),
+            let __open = __call.admitted()?;
+            let __out = <Revenue>::get_revenue_data(
+                    __open.server(),
+                    __open.caller(),
                     country,
                     months,
                 )
                 .await;
-            __admitted
-                .answer(
-                    __m::result::<Result<Json<RevenueReport>, RevenueError>>(),
-                    __value,
-                )
+            __m::result::<Result<Json<RevenueReport>, RevenueError>>()
+                .answer(__open, __out)
         })
     }
     #[automatically_derived]
@@ -65,51 +63,36 @@ const _: () = {
             &[__m::Window::new(300, 60, 300)],
         );
         const TOOLS: &'static [__m::Tool<Self>] = &[
-            __m::Tool {
-                spec: __m::ToolSpec {
-                    scope: __m::Requirement::All(&[__m::Template::new("revenue.read")]),
-                    agent_rate: &[__m::Window::new(10, 60, 10)],
-                    timeout: __m::Some(__m::Duration::from_millis(5000)),
-                    annotations: __m::annotations(
-                        __m::Some(true),
-                        __m::None,
-                        __m::None,
-                        __m::None,
-                    ),
-                    arguments: &[
-                        __m::arg::<String>()
-                            .spec(
-                                "country",
-                                "Country, as on the invoices.",
-                                &[
-                                    __m::Rule::Length(__m::Size {
-                                        min: __m::Some(1),
-                                        max: __m::Some(40),
-                                    }),
-                                ],
-                            ),
-                        __m::arg::<u32>()
-                            .spec(
-                                "months",
-                                "How many months back from the newest invoice.",
-                                &[
-                                    __m::Rule::Range(__m::Bounds {
-                                        minimum: __m::Some(__m::Number::Integer(1)),
-                                        maximum: __m::Some(__m::Number::Integer(240)),
-                                        exclusive: false,
-                                    }),
-                                    __m::Rule::Default(|| __m::default::<u32>(12)),
-                                ],
-                            ),
-                    ],
-                    ..__m::ToolSpec::new(
-                        "get_revenue_data",
-                        "Revenue of one country, month by month.",
-                        __m::result::<Result<Json<RevenueReport>, RevenueError>>().spec(),
-                    )
-                },
-                prepare: __prepare_get_revenue_data,
-            },
+            __m::ToolSpec {
+                scope: __m::Requirement::All(&[__m::Template::new("revenue.read")]),
+                agent_rate: &[__m::Window::new(10, 60, 10)],
+                timeout: __m::Some(__m::Duration::from_millis(5000)),
+                annotations: __m::hints([1, 0, 0, 0]),
+                arguments: &[
+                    __m::arg::<String>()
+                        .spec(
+                            "country",
+                            "Country, as on the invoices.",
+                            &[__m::length(__m::Some(1), __m::Some(40))],
+                        ),
+                    __m::arg::<u32>()
+                        .spec(
+                            "months",
+                            "How many months back from the newest invoice.",
+                            &[
+                                __m::range(
+                                    __m::Some(__m::Number::Integer(1)),
+                                    __m::Some(__m::Number::Integer(240)),
+                                    false,
+                                ),
+                                __m::Rule::Default(|| __m::default::<u32>(12)),
+                            ],
+                        ),
+                ],
+                ..__m::result::<Result<Json<RevenueReport>, RevenueError>>()
+                    .tool("get_revenue_data", "Revenue of one country, month by month.")
+            }
+                .run_by(__prepare_get_revenue_data),
         ];
         const HANDLER: __m::Option<__m::Handler<Self>> = {
             use __m::NoHandler as _;

@@ -29,13 +29,8 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long calls that run may take to finish once the server stops. Tools have their own, shorter bounds.
 const DRAIN_TIME: Duration = Duration::from_secs(30);
 
-/// Accepts connections until `stop` completes, then lets what runs finish.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    service: HttpService,
-    config: &config::Http,
-    stop: impl Future<Output = ()>,
-) {
+/// Accepts connections until `stop` completes, then turns `/readyz` red and lets what runs finish.
+pub async fn serve(listener: TcpListener, service: HttpService, config: &config::Http, stop: impl Future<Output = ()>) {
     let connections = Arc::new(Connections::new(config));
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
@@ -150,7 +145,7 @@ impl Drop for Place {
 ///
 /// # Errors
 /// In words that say what to do: a port in use, an address that is not this machine's.
-pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
     TcpListener::bind(address).await.map_err(|source| BindError { address, source })
 }
 

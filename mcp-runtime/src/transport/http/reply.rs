@@ -23,6 +23,7 @@ const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// Codes of JSON-RPC errors that are ours: outside of the range that JSON-RPC reserves, named after HTTP's.
+pub(crate) const MALFORMED: i32 = 400;
 pub(crate) const UNAUTHENTICATED: i32 = 401;
 pub(crate) const FORBIDDEN: i32 = 403;
 pub(crate) const TOO_MANY_REQUESTS: i32 = 429;
@@ -64,7 +65,7 @@ pub(super) fn refused(refusal: Refusal, baseline_scope: Option<&str>) -> Answer 
         Refusal::Missing => (StatusCode::UNAUTHORIZED, UNAUTHENTICATED, Some(format!("Bearer realm=\"mcp\"{scope}"))),
         Refusal::Malformed => {
             let challenge = format!("Bearer realm=\"mcp\", error=\"invalid_request\"{scope}");
-            (StatusCode::BAD_REQUEST, UNAUTHENTICATED, Some(challenge))
+            (StatusCode::BAD_REQUEST, MALFORMED, Some(challenge))
         }
         Refusal::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE, None),
         _ => {

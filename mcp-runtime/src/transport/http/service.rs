@@ -13,7 +13,7 @@ use http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, VARY,
 };
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
@@ -32,6 +32,7 @@ use crate::transport::adapter::Adapter;
 use crate::transport::envelope::{self, Envelope};
 use crate::transport::exchange::Exchange;
 use crate::transport::forward::Forward;
+use crate::transport::render;
 
 /// The largest body, in bytes.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -265,6 +266,9 @@ impl Inner {
             let error = envelope::error(id, -32600, "the message is none of MCP's", None);
             return reply::json(StatusCode::BAD_REQUEST, &error);
         }
+        if !envelope.is_call() {
+            return cleaned(answer, id).await;
+        }
         if let Some(reply) = exchange.reply() {
             if let Some(scopes) = &reply.step_up {
                 return reply::step_up(id, scopes);
@@ -278,6 +282,26 @@ impl Inner {
             reply::add_limits(answer.headers_mut(), reply);
         }
         answer
+    }
+}
+
+/// What the user's own handler answered, cleaned. Answers of tools come clean from the gate.
+async fn cleaned(answer: Answer, id: Option<&serde_json::Value>) -> Answer {
+    let is_json = is_json(answer.headers());
+    let (mut parts, body) = answer.into_parts();
+    if !is_json {
+        return Response::from_parts(parts, body);
+    }
+    let Ok(body) = body.collect().await;
+    match render::cleaned(body.to_bytes()) {
+        Ok(body) => {
+            parts.headers.remove(CONTENT_LENGTH);
+            Response::from_parts(parts, Full::new(body).boxed())
+        }
+        Err(_) => {
+            let error = envelope::error(id, -32603, "the answer cannot be sent", None);
+            reply::json(StatusCode::OK, &error)
+        }
     }
 }
 

@@ -1,0 +1,1 @@
+//! A line in, a line out: the server as the child of its client.
