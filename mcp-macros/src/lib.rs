@@ -7,6 +7,9 @@
 //! which rates, durations, scopes and names are values → **expand** into tokens, which cannot fail. What the compiler
 //! says of a syntax error is left to the compiler.
 
+// All of this runs on code that is still being typed: a panic would take completion and every other message away.
+#![cfg_attr(not(test), deny(clippy::expect_used, clippy::panic, clippy::unreachable, clippy::unwrap_used))]
+
 mod docs;
 mod error;
 mod hygiene;

@@ -81,7 +81,8 @@ impl Connection {
         }
         let mut response = Response { status, headers, body: String::new() };
         if response.header("transfer-encoding").is_some() {
-            while let Some(size) = self.line().and_then(|size| usize::from_str_radix(&size, 16).ok()).filter(|s| *s > 0) {
+            while let Some(size) = self.line().and_then(|size| usize::from_str_radix(&size, 16).ok()).filter(|s| *s > 0)
+            {
                 let chunk = self.exactly(size);
                 response.body.push_str(&chunk);
                 self.line();

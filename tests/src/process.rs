@@ -188,7 +188,9 @@ impl Serving {
         let mut process = Killed(child);
         let (sender, lines) = channel();
         let stderr = process.0.stderr.take().expect("standard error");
-        std::thread::spawn(move || BufReader::new(stderr).lines().map_while(Result::ok).try_for_each(|l| sender.send(l)));
+        std::thread::spawn(move || {
+            BufReader::new(stderr).lines().map_while(Result::ok).try_for_each(|l| sender.send(l))
+        });
         let mut seen = Vec::new();
         let url = loop {
             let Ok(line) = lines.recv_timeout(PATIENCE) else { panic!("the server does not listen: {seen:#?}") };

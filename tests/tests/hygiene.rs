@@ -4,6 +4,8 @@
 
 mod hygiene {
     mod conditions;
+    #[allow(dead_code, unreachable_pub, reason = "as the documentation shows it")]
+    mod design_page;
     mod errors;
     mod everything;
     mod generics;

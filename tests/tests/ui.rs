@@ -8,9 +8,3 @@ fn mistakes() {
         cases.compile_fail(format!("ui/{theme}/*.rs"));
     }
 }
-
-/// Programs that compile, hygiene above all.
-#[test]
-fn programs() {
-    trybuild::TestCases::new().pass("ui/pass/*.rs");
-}

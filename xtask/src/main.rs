@@ -5,6 +5,7 @@
 
 mod child;
 mod clients;
+mod compile;
 mod dependencies;
 mod test;
 mod tools;
@@ -30,6 +31,10 @@ cargo xtask weight [SERVER]...
     Crates, clean build and binary size of the smallest server with this toolkit and with its
     peers (benches/weight), as a Markdown table. Takes minutes; run it on a calm machine.
 
+cargo xtask bench compile
+    What fifty tools cost to compile, with our macros and with rmcp's, in turn, as a Markdown
+    table. Takes minutes; run it on a calm machine.
+
 cargo xtask help
     This text.
 
@@ -42,6 +47,8 @@ fn main() -> ExitCode {
     let done = match command {
         "test" => test::Plan::parse(rest).and_then(|plan| test::run(&plan)),
         "weight" => weight::run(rest),
+        "bench" if rest == ["compile"] => compile::run(),
+        "bench" => Err("`cargo xtask bench compile` is the one there is".to_owned()),
         "help" | "--help" | "-h" => {
             print!("{HELP}{}", test::help());
             Ok(())

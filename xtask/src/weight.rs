@@ -66,7 +66,7 @@ fn crates(tree: &str) -> usize {
 }
 
 /// User and system time of all children that have ended, theirs included.
-fn cpu_seconds() -> Result<f64> {
+pub(crate) fn cpu_seconds() -> Result<f64> {
     let stat =
         fs::read_to_string("/proc/self/stat").map_err(|error| format!("CPU time is read on Linux alone: {error}"))?;
     ticks(&stat).map(|ticks| ticks / TICKS_PER_SECOND).ok_or_else(|| format!("/proc/self/stat reads `{stat}`"))

@@ -158,10 +158,7 @@ async fn an_async_tool_is_dropped_at_its_time() {
     let (client, server) = client();
     assert_eq!(client.call("sleep", json!({"milliseconds": 999})).await.unwrap().text(), "slept");
     let error = refused(&client, "sleep", json!({"milliseconds": 1001})).await;
-    assert_eq!(
-        error,
-        json!({"code": "TIMEOUT", "message": "the tool did not answer within 1s", "retryable": false})
-    );
+    assert_eq!(error, json!({"code": "TIMEOUT", "message": "the tool did not answer within 1s", "retryable": false}));
     assert_eq!(server.dropped.load(Ordering::Relaxed), 2);
     assert_eq!(server.finished.load(Ordering::Relaxed), 1);
     let error = refused(&client, "never", json!({})).await;

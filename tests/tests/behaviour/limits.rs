@@ -7,8 +7,8 @@ use std::time::Duration;
 use mcp_runtime::caller::{Agent, Caller};
 use mcp_runtime::config::Config;
 use mcp_runtime::scope::Grants;
-use mcp_runtime::{Json, server};
 use mcp_runtime::testing::Client;
+use mcp_runtime::{Json, server};
 use serde_json::{Value, json};
 use tokio::time::advance;
 

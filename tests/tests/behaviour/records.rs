@@ -45,7 +45,12 @@ impl Recorded {
         #[arg(plain)] phone: Option<String>,
         #[arg(pii)] contact: Option<Contact>,
     ) -> Json<usize> {
-        Json(email.len() + password.map_or(0, |p| p.len()) + phone.map_or(0, |p| p.len()) + contact.map_or(0, |c| c.street.len()))
+        Json(
+            email.len()
+                + password.map_or(0, |p| p.len())
+                + phone.map_or(0, |p| p.len())
+                + contact.map_or(0, |c| c.street.len()),
+        )
     }
 
     /// Fails as it is told.
@@ -73,7 +78,8 @@ impl Recorded {
 }
 
 fn caller(client: &Client) -> Client {
-    let caller = Caller::new(Agent::key("reporting").unwrap(), "k1").with_grants(Grants::literal(["find", "fail"]).unwrap());
+    let caller =
+        Caller::new(Agent::key("reporting").unwrap(), "k1").with_grants(Grants::literal(["find", "fail"]).unwrap());
     client.caller(caller.on_behalf_of("carol").unwrap())
 }
 

@@ -125,8 +125,20 @@ async fn each_rule_says_what_it_expects() {
         ("revenue", json!({"country": "x", "months": "7"}), "/months", "type", "must be an integer"),
         ("revenue", json!({"country": "x", "months": 1.5}), "/months", "type", "must be an integer"),
         ("revenue", json!({"country": "x", "months": null}), "/months", "type", "must be an integer"),
-        ("revenue", json!({"country": "x", "month": 1}), "/month", "additionalProperties", "is not known here; did you mean `months`?"),
-        ("revenue", json!({"country": "x", "Months": 1}), "/Months", "additionalProperties", "is not known here; did you mean `months`?"),
+        (
+            "revenue",
+            json!({"country": "x", "month": 1}),
+            "/month",
+            "additionalProperties",
+            "is not known here; did you mean `months`?",
+        ),
+        (
+            "revenue",
+            json!({"country": "x", "Months": 1}),
+            "/Months",
+            "additionalProperties",
+            "is not known here; did you mean `months`?",
+        ),
         ("sorts", json!({"code": "Ab"}), "/code", "pattern", "must match the pattern ^[A-Z]{2}$"),
         ("sorts", json!({"day": "2026-02-30"}), "/day", "format", "must be a valid date"),
         ("sorts", json!({"tags": []}), "/tags", "minItems", "must have at least 1 item"),
@@ -134,14 +146,32 @@ async fn each_rule_says_what_it_expects() {
         ("sorts", json!({"share": 0.51}), "/share", "maximum", "must be at most 0.5"),
         ("sorts", json!({"maybe": 256}), "/maybe", "maximum", "must be at most 255"),
         ("sorts", json!({"maybe": -1}), "/maybe", "minimum", "must be at least 0"),
-        ("sorts", json!({"signed": 9_223_372_036_854_775_808_u64}), "/signed", "maximum", "must be at most 9223372036854775807"),
+        (
+            "sorts",
+            json!({"signed": 9_223_372_036_854_775_808_u64}),
+            "/signed",
+            "maximum",
+            "must be at most 9223372036854775807",
+        ),
         ("sorts", json!({"place": {"zip": "1"}}), "/place/street", "required", "is required"),
-        ("sorts", json!({"place": {"street": "x", "zap": 1}}), "/place/zap", "additionalProperties", "is not known here"),
+        (
+            "sorts",
+            json!({"place": {"street": "x", "zap": 1}}),
+            "/place/zap",
+            "additionalProperties",
+            "is not known here",
+        ),
         ("sorts", json!({"scores": {"a/b~c": 300}}), "/scores/a~1b~0c", "maximum", "must be at most 255"),
         ("sorts", json!({"flag": "true"}), "/flag", "type", "must be null or true or false"),
         ("paged", json!({"query": "x"}), "/offset", "required", "is required"),
         ("paged", json!({"query": "x", "offset": -1}), "/offset", "minimum", "must be at least 0"),
-        ("paged", json!({"query": "x", "offset": 1, "page": {}}), "/page", "additionalProperties", "is not known here; the arguments are query, offset, limit"),
+        (
+            "paged",
+            json!({"query": "x", "offset": 1, "page": {}}),
+            "/page",
+            "additionalProperties",
+            "is not known here; the arguments are query, offset, limit",
+        ),
         ("none", json!({"x": 1}), "/x", "additionalProperties", "is not known here"),
     ] {
         let found = violations(tool, arguments.clone()).await;
@@ -241,13 +271,17 @@ async fn good_arguments_reach_the_tool_as_they_are() {
         ("paged", json!({"query": "x", "offset": 5}), json!(["x", {"offset": 5, "limit": null}])),
         ("paged", json!({"query": "x", "offset": 5, "limit": 9}), json!(["x", {"offset": 5, "limit": 9}])),
     ] {
-        let answer = client().call(tool, arguments.clone()).await.unwrap_or_else(|e| panic!("{arguments}: {}", e.json()));
+        let answer =
+            client().call(tool, arguments.clone()).await.unwrap_or_else(|e| panic!("{arguments}: {}", e.json()));
         assert_eq!(answer.json()["result"], result, "{arguments}");
     }
     // What would be removed from an answer goes in unchanged.
     let error = violations("sorts", json!({"code": hidden})).await;
     assert_eq!(error[0].1, "pattern");
-    assert_eq!(client().call("none", Value::Null).await.unwrap_err().to_string(), "the arguments cannot be used: the value is not an object");
+    assert_eq!(
+        client().call("none", Value::Null).await.unwrap_err().to_string(),
+        "the arguments cannot be used: the value is not an object"
+    );
 }
 
 #[tokio::test]

@@ -83,5 +83,8 @@ fn codes_of_ones_own() {
     for error in [OrderError::Gone, OrderError::GoneForGood, OrderError::See("there".into())] {
         assert!(!format!("{:?}", error.report()).contains("INTERNAL"));
     }
-    assert_eq!(OrderNotFoundError::CODES.first().map(|code| (code.code, code.retryable)), Some(("ORDER_NOT_FOUND", true)));
+    assert_eq!(
+        OrderNotFoundError::CODES.first().map(|code| (code.code, code.retryable)),
+        Some(("ORDER_NOT_FOUND", true))
+    );
 }

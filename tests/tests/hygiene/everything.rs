@@ -122,7 +122,8 @@ fn a_tool_with_every_option() {
     assert_eq!(spec.timeout, Some(Duration::from_millis(500)));
     assert_eq!(spec.concurrency, Concurrency { agent: Some(2), total: Some(8) });
     assert_eq!(spec.max_output, 65536);
-    let hints = Annotations { read_only: None, destructive: Some(false), idempotent: Some(true), open_world: Some(false) };
+    let hints =
+        Annotations { read_only: None, destructive: Some(false), idempotent: Some(true), open_world: Some(false) };
     assert_eq!(spec.annotations, hints);
 }
 
@@ -133,7 +134,8 @@ fn the_arguments() {
     let expected = ["region", "limit", "mail", "token", "address", "keys", "page", "currency", "ratio"];
     assert_eq!(names, expected);
     assert_eq!(arguments[0].description, "Where.");
-    let optional: Vec<_> = arguments.iter().filter(|argument| (argument.optional)()).map(|argument| argument.name).collect();
+    let optional: Vec<_> =
+        arguments.iter().filter(|argument| (argument.optional)()).map(|argument| argument.name).collect();
     assert_eq!(optional, ["mail"]);
     let rules = |at: usize| format!("{:?}", arguments[at].rules);
     assert!(matches!(arguments[0].rules, [Rule::Length(Size { min: Some(2), max: Some(2) }), Rule::Header("Region")]));

@@ -54,11 +54,7 @@ impl Revenue {
     }
 
     /// What customers wrote about a track.
-    #[tool(
-        scope = "feedback.read",
-        rate(agent = "30/min", total = "300/min"),
-        concurrency(agent = 2, total = 8)
-    )]
+    #[tool(scope = "feedback.read", rate(agent = "30/min", total = "300/min"), concurrency(agent = 2, total = 8))]
     async fn list_feedback(&self, track: u32) -> Result<Json<Vec<Feedback>>, RevenueError> {
         if track == 0 {
             return Err(RevenueError::RecordNotFound { id: track });
@@ -77,4 +73,8 @@ impl Revenue {
     }
 }
 
-fn main() {}
+#[test]
+fn it_compiles() {
+    assert_eq!(super::super::tools::<Revenue>(), ["get_revenue_data", "list_feedback", "delete_record"]);
+    assert_eq!(super::super::arguments::<Revenue>("get_revenue_data"), ["country", "months"]);
+}
