@@ -16,6 +16,8 @@ mod hygiene;
 mod keys;
 mod mistakes;
 mod options;
+#[cfg(test)]
+mod robustness;
 mod server;
 mod value;
 

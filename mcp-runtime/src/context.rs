@@ -23,6 +23,13 @@ impl CallContext {
         Self { request: request.into(), correlation: Correlation::new(), cancelled, progress: None }
     }
 
+    /// The call's id in records and logs, where the transport has given it one already.
+    #[must_use]
+    pub(crate) fn with_correlation(mut self, correlation: Correlation) -> Self {
+        self.correlation = correlation;
+        self
+    }
+
     /// A way to tell the client how far the call is.
     #[must_use]
     pub(crate) fn with_progress(mut self, progress: Arc<dyn ReportProgress>) -> Self {
@@ -60,6 +67,12 @@ impl CallContext {
             let message = message.map(|message| crate::output::hygiene::clean(message).text.into_owned());
             progress.report(done, total, message).await;
         }
+    }
+
+    /// The same call, with a cancellation that ends with it.
+    pub(crate) fn child(mut self) -> Self {
+        self.cancelled = self.cancelled.child_token();
+        self
     }
 
     pub(crate) fn cancel_token(&self) -> &CancellationToken {

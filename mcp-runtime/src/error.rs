@@ -40,6 +40,9 @@ pub mod code {
     pub const INVALID_REQUEST: &str = "INVALID_REQUEST";
 }
 
+/// The longest message of an error, in bytes.
+const MAX_MESSAGE_BYTES: usize = 4096;
+
 /// An error of a tool, as an agent reasons about it: a stable code, a message, whether to try again.
 ///
 /// Derive it: `#[derive(thiserror::Error, ToolError)]`. The [`Display`] text is the message that the model reads, unless
@@ -171,7 +174,7 @@ pub struct Failure {
     pub required_scopes: Vec<String>,
     /// What is wrong with the arguments (`INVALID_ARGUMENTS`).
     pub violations: Vec<Violation>,
-    /// Where the log has more.
+    /// Where the log has more: set by the gate where there is a cause.
     pub correlation: Option<Correlation>,
     /// What the log has, and nobody else.
     pub cause: Option<String>,
@@ -199,7 +202,7 @@ impl Failure {
 
     /// A failure whose cause stays in the log.
     pub fn logged(code: &'static str, message: &'static str, cause: impl Into<String>) -> Self {
-        Self { correlation: Some(Correlation::new()), cause: Some(cause.into()), ..Self::new(code, message) }
+        Self { cause: Some(cause.into()), ..Self::new(code, message) }
     }
 
     /// A scope is missing.
@@ -218,8 +221,7 @@ impl Failure {
             Some(reason) => Cow::Owned(hygiene::clean(&reason).text.into_owned()),
             None => Cow::Borrowed("this call is not allowed for you with these arguments"),
         };
-        let correlation = denied.cause.is_some().then(Correlation::new);
-        Self { cause: denied.cause, correlation, ..Self::new(code::PERMISSION_DENIED, message) }
+        Self { cause: denied.cause, ..Self::new(code::PERMISSION_DENIED, message) }
     }
 
     /// The arguments are wrong.
@@ -233,7 +235,7 @@ impl Failure {
 
     /// A limit is reached. The time is rounded up to the millisecond, so that a caller who waits it out gets through.
     pub fn rate_limited(retry_after: Duration, limit: &str) -> Self {
-        let seconds = retry_after.as_millis().div_ceil(1000);
+        let seconds = whole_seconds(retry_after);
         Self {
             retryable: true,
             retry_after: Some(retry_after),
@@ -251,11 +253,11 @@ impl Failure {
     }
 
     fn of_report(report: &Report, message: &str) -> Self {
-        Self {
-            retryable: report.retryable,
-            retry_after: report.retry_after,
-            ..Self::new(report.code, hygiene::clean(message).text.into_owned())
-        }
+        // An error is a sentence; a whole document in its place would get around the bound of outputs.
+        let cut = message.floor_char_boundary(MAX_MESSAGE_BYTES);
+        let mark = if cut < message.len() { "…" } else { "" };
+        let message = format!("{}{mark}", hygiene::clean(&message[..cut]).text);
+        Self { retryable: report.retryable, retry_after: report.retry_after, ..Self::new(report.code, message) }
     }
 
     /// Milliseconds until the same call may succeed, rounded up.
@@ -263,6 +265,11 @@ impl Failure {
         let nanos = self.retry_after?.as_nanos();
         Some(u64::try_from(nanos.div_ceil(1_000_000)).unwrap_or(u64::MAX))
     }
+}
+
+/// Seconds, rounded up and at least one: who waits them out gets through.
+pub(crate) fn whole_seconds(duration: Duration) -> u64 {
+    (duration.as_secs() + u64::from(duration.subsec_nanos() > 0)).max(1)
 }
 
 /// `{"code", "message", "retryable", …}`: what stands in the text block and under `dev.mcp-runtime/error`.
@@ -294,10 +301,11 @@ mod tests {
 
     #[test]
     fn an_internal_cause_is_not_on_the_wire() {
-        let failure = Failure::internal("SELECT * FROM users at /srv/app.db");
+        let id = Correlation::new();
+        let failure = Failure { correlation: Some(id), ..Failure::internal("SELECT * FROM users at /srv/app.db") };
         let wire = serde_json::to_string(&failure).unwrap();
         assert!(!wire.contains("SELECT") && !wire.contains("srv"), "{wire}");
-        assert!(wire.contains(&failure.correlation.unwrap().to_string()));
+        assert!(wire.contains(&id.to_string()));
     }
 
     #[test]
@@ -305,6 +313,8 @@ mod tests {
         let failure = Failure::rate_limited(Duration::from_nanos(5_999_000_001), "10/min");
         assert_eq!(failure.retry_after_ms(), Some(6000));
         assert_eq!(failure.message, "the limit of 10/min is reached; try again in 6 s");
+        let just_over = Failure::rate_limited(Duration::from_nanos(6_000_000_001), "x");
+        assert_eq!(just_over.message, "the limit of x is reached; try again in 7 s");
         assert_eq!(Failure::rate_limited(Duration::from_nanos(1), "x").retry_after_ms(), Some(1));
     }
 

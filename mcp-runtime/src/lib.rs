@@ -74,7 +74,7 @@
 extern crate self as mcp_runtime;
 
 #[doc(hidden)]
-#[path = "private.rs"]
+#[path = "private/mod.rs"]
 pub mod __private;
 pub mod arguments;
 pub mod auth;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::caller::Agent;
 use crate::config::{Config, InvalidConfig, Rate};
-use crate::limit::{Bucket, Limit};
+use crate::limit::{Bucket, Limit, rate_text};
 use crate::spec::{Concurrency, Rule, ServerSpec, ToolSpec, Window};
 
 /// The policy of a server.
@@ -16,6 +16,7 @@ pub struct Policy {
     /// The tools, sorted by name.
     pub tools: Vec<ToolPolicy>,
     agents: Windows,
+    agents_loosened: bool,
     one_agent: BTreeMap<String, Windows>,
     subjects: Windows,
 }
@@ -68,7 +69,7 @@ impl Policy {
         let mut specs: Vec<_> = tools.into_iter().collect();
         specs.sort_by_key(|spec| spec.name);
         for name in config.tools.keys() {
-            if !specs.iter().any(|spec| spec.name == name) {
+            if !specs.iter().any(|spec| names_tool(name, spec.name)) {
                 let names: Vec<_> = specs.iter().map(|spec| spec.name).collect();
                 let name = name.escape_debug();
                 return Err(InvalidConfig::new(format!(
@@ -79,7 +80,8 @@ impl Policy {
         }
         let tools = specs.into_iter().enumerate().map(|(index, spec)| {
             let index = u16::try_from(index).map_err(|_| InvalidConfig::new("a server has at most 65,535 tools"))?;
-            Ok(ToolPolicy::new(index, spec, server, config.tools.get(spec.name)))
+            let of_tool = config.tools.iter().find(|(name, _)| names_tool(name, spec.name)).map(|(_, tool)| tool);
+            Ok(ToolPolicy::new(index, spec, server, of_tool))
         });
         let tools = tools.collect::<Result<_, _>>()?;
         let agents = config.agents.rate.as_ref().map_or(server.rate, |Rate(windows)| windows);
@@ -97,6 +99,8 @@ impl Policy {
         Ok(Self {
             tools,
             agents: Windows::new(Bucket::Agent, agents),
+            agents_loosened: allows_more(agents, server.rate)
+                || config.agents.one.values().any(|one| allows_more(&one.rate.0, server.rate)),
             one_agent,
             subjects: Windows::new(Bucket::Subject, subjects),
         })
@@ -115,6 +119,18 @@ impl Policy {
         self.subjects.limit.as_ref()
     }
 
+    /// The limits of agents and subjects over all tools, for the manifest.
+    pub(crate) fn agents(&self) -> Value {
+        let texts = |windows: &Windows| windows.windows.iter().map(rate_text).collect::<Vec<_>>();
+        let one: BTreeMap<_, _> = self.one_agent.iter().map(|(agent, windows)| (agent, texts(windows))).collect();
+        json!({
+            "rate": texts(&self.agents),
+            "one": one,
+            "subjects": texts(&self.subjects),
+            "loosened": self.agents_loosened,
+        })
+    }
+
     /// The windows of each agent over all tools.
     pub fn agent_windows(&self) -> &[Window] {
         &self.agents.windows
@@ -130,7 +146,11 @@ impl ToolPolicy {
         let total_rate = windows(rates.and_then(|rates| rates.total.as_ref()), spec.total_rate);
         let declared_timeout = spec.timeout.unwrap_or(server.timeout);
         let timeout = config.and_then(|config| config.timeout).unwrap_or(declared_timeout);
-        let concurrency = config.and_then(|config| config.concurrency).unwrap_or(spec.concurrency);
+        let changed = config.and_then(|config| config.concurrency).unwrap_or_default();
+        let concurrency = Concurrency {
+            agent: changed.agent.or(spec.concurrency.agent),
+            total: changed.total.or(spec.concurrency.total),
+        };
         let max_output = config.and_then(|config| config.max_output).unwrap_or(spec.max_output);
         let mut loosened = Vec::new();
         if allows_more(&agent_rate, spec.agent_rate) || allows_more(&total_rate, spec.total_rate) {
@@ -173,6 +193,12 @@ impl ToolPolicy {
     pub(crate) fn limits(&self) -> &[Limit] {
         &self.limits
     }
+}
+
+/// Whether a key of the configuration means a tool: by its name, or as a variable has to spell it, in small letters and
+/// with `_` for what a variable cannot hold.
+fn names_tool(key: &str, tool: &str) -> bool {
+    key == tool || key == tool.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_")
 }
 
 /// Whether a bound is wider than another; `None` is no bound.
@@ -227,8 +253,6 @@ fn differ(path: &str, expected: Option<&Value>, found: Option<&Value>, differenc
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

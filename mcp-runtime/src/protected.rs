@@ -20,7 +20,7 @@ use crate::transport::forward::{Forward, Forwarded, Nothing};
 /// # use mcp_runtime::{auth::Authenticate, config::Config, Protected, spec::Server};
 /// # fn mount(server: impl Server, authenticate: Arc<dyn Authenticate>) -> Result<(), Box<dyn std::error::Error>> {
 /// let config = Config::parse("[agents]\nrate = \"600/min\"")?;
-/// let service = Protected::new(server, config)?.http(authenticate)?;
+/// let service = Protected::new(server, config)?.http(authenticate);
 /// # let _ = service; Ok(())
 /// # }
 /// ```
@@ -50,6 +50,7 @@ impl Protected {
     }
 
     fn build<S: Server>(server: S, config: Config, redactor: Redactor) -> Result<Self, StartError> {
+        config.check()?;
         let server = Arc::new(server);
         let forward: Arc<dyn Forward> = match S::HANDLER {
             Some(handler) => (handler.0)(Arc::clone(&server)),
@@ -65,15 +66,10 @@ impl Protected {
         &self.gate
     }
 
-    /// The server as an HTTP service.
-    ///
-    /// # Errors
-    /// A configuration of proxies that cannot be used.
+    /// The server as an HTTP service. Path, Host and Origin of the configuration hold inside of it, and so do `/healthz`
+    /// and `/readyz`. The client's address is read from a `std::net::SocketAddr` in the request's extensions.
     #[cfg(feature = "http")]
-    pub fn http(
-        &self,
-        authenticate: Arc<dyn Authenticate>,
-    ) -> Result<crate::transport::http::HttpService, crate::config::InvalidConfig> {
+    pub fn http(&self, authenticate: Arc<dyn Authenticate>) -> crate::transport::http::HttpService {
         crate::transport::http::HttpService::new(
             Arc::clone(&self.gate),
             Arc::clone(&self.forward),

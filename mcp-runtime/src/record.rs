@@ -1,7 +1,6 @@
 //! One record a request of an identified caller, whatever came of it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -87,42 +86,33 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-/// A record in the making. Dropped before it is finished, it says that the request was cancelled: there is no way out
-/// of a call that leaves no record.
-///
-/// A request has one record, and two who could write it: the transport, which sees every request, and the gate, which
-/// knows more of a call. The gate claims the record as it starts; the transport writes one if nobody has.
+/// The record of one request in the making, shared by everybody who knows something of it: the transport, the handler,
+/// the gate. It is written once, when the last of them lets go, whatever happened: there is no way out of a request that
+/// leaves no record, and none that leaves two.
+#[derive(Clone, Debug)]
+pub(crate) struct Recording(Arc<Open>);
+
 #[derive(Debug)]
-pub(crate) struct Recording {
+struct Open {
     sinks: Arc<Sinks>,
     start: Instant,
-    record: Box<CallRecord>,
-    claim: Claim,
+    correlation: Correlation,
+    draft: Mutex<Draft>,
 }
 
 #[derive(Debug)]
-enum Claim {
-    /// Ours to write.
-    Held,
-    /// Written if nobody has claimed it by then.
-    AtTheEnd(Arc<AtomicBool>),
-    /// Somebody else's.
-    Lost,
+struct Draft {
+    record: CallRecord,
+    /// Somebody who knows has said what came of the request.
+    decided: bool,
 }
 
 impl Recording {
-    /// The record of a request, written at the end if nobody else claimed it.
-    pub(crate) fn new(
-        sinks: &Arc<Sinks>,
-        caller: &Arc<Caller>,
-        request: &str,
-        correlation: Correlation,
-        via: Via,
-        claimed: &Arc<AtomicBool>,
-    ) -> Self {
+    /// The record of a request that has just arrived. Until somebody knows better it says that it was cancelled.
+    pub(crate) fn new(sinks: &Arc<Sinks>, caller: &Arc<Caller>, correlation: Correlation, via: Via) -> Self {
         let record = CallRecord {
             time: Timestamp::now(),
-            request: crate::arguments::shown(request),
+            request: String::new(),
             correlation,
             via,
             method: "unknown",
@@ -137,59 +127,72 @@ impl Recording {
             output_bytes: 0,
             removed: 0,
         };
-        let claim = Claim::AtTheEnd(Arc::clone(claimed));
-        Self { sinks: Arc::clone(sinks), start: Instant::now(), record: Box::new(record), claim }
+        let draft = Mutex::new(Draft { record, decided: false });
+        Self(Arc::new(Open { sinks: Arc::clone(sinks), start: Instant::now(), correlation, draft }))
     }
 
-    /// Takes the record over from whoever else could write it.
-    pub(crate) fn claim(mut self) -> Self {
-        if let Claim::AtTheEnd(claimed) = &self.claim {
-            self.claim = if claimed.swap(true, Ordering::AcqRel) { Claim::Lost } else { Claim::Held };
+    pub(crate) fn correlation(&self) -> Correlation {
+        self.0.correlation
+    }
+
+    pub(crate) fn edit(&self, edit: impl FnOnce(&mut CallRecord)) {
+        edit(&mut self.draft().record);
+    }
+
+    /// What the request was.
+    #[cfg(any(feature = "http", feature = "stdio"))]
+    pub(crate) fn identify(&self, method: &'static str, request: &str) {
+        self.edit(|record| {
+            record.method = method;
+            record.request = crate::arguments::shown(request);
+        });
+    }
+
+    /// What came of it, from who knows.
+    pub(crate) fn decide(&self, outcome: &'static str) {
+        let mut draft = self.draft();
+        draft.record.outcome = outcome;
+        draft.decided = true;
+    }
+
+    /// What came of it as far as one can tell, unless somebody knew better.
+    #[cfg(any(feature = "http", feature = "stdio"))]
+    pub(crate) fn presume(&self, outcome: &'static str) {
+        let mut draft = self.draft();
+        if !draft.decided {
+            draft.record.outcome = outcome;
         }
-        self
-    }
-
-    /// Whether somebody else writes it.
-    #[cfg(feature = "stdio")]
-    pub(crate) fn is_claimed(&self) -> bool {
-        match &self.claim {
-            Claim::Held => false,
-            Claim::AtTheEnd(claimed) => claimed.load(Ordering::Acquire),
-            Claim::Lost => true,
-        }
-    }
-
-    pub(crate) fn edit(&mut self, edit: impl FnOnce(&mut CallRecord)) {
-        edit(&mut self.record);
     }
 
     /// The call was served.
-    pub(crate) fn served(&mut self, output_bytes: u64, removed: usize) {
-        self.record.outcome = "OK";
-        self.record.output_bytes = output_bytes;
-        self.record.removed = removed;
+    pub(crate) fn served(&self, output_bytes: u64, removed: usize) {
+        self.decide("OK");
+        self.edit(|record| {
+            record.output_bytes = output_bytes;
+            record.removed = removed;
+        });
     }
 
-    /// The call failed; a cause goes to the log under the correlation id of the call.
-    pub(crate) fn failed(&mut self, failure: &Failure) {
-        self.record.outcome = failure.code;
-        self.record.violations = failure.violations.iter().map(|violation| violation.keyword.clone()).collect();
+    /// The request failed; a cause goes to the log under the correlation id of the request.
+    pub(crate) fn failed(&self, failure: &Failure) {
+        self.decide(failure.code);
+        let mut draft = self.draft();
+        draft.record.violations = failure.violations.iter().map(|violation| violation.keyword.clone()).collect();
         if let Some(cause) = &failure.cause {
-            self.sinks.cause(&self.record, cause);
+            self.0.sinks.cause(&draft.record, cause);
         }
+    }
+
+    /// A poisoned lock guards fields that are each whole.
+    fn draft(&self) -> MutexGuard<'_, Draft> {
+        self.0.draft.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Recording {
+impl Drop for Open {
     fn drop(&mut self) {
-        let ours = match &self.claim {
-            Claim::Held => true,
-            Claim::AtTheEnd(claimed) => !claimed.swap(true, Ordering::AcqRel),
-            Claim::Lost => false,
-        };
-        if ours {
-            self.record.duration_us = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
-            self.sinks.record(&self.record);
-        }
+        let record = &mut self.draft.get_mut().unwrap_or_else(PoisonError::into_inner).record;
+        record.duration_us = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.sinks.record(record);
     }
 }

@@ -131,13 +131,11 @@ impl Requirement {
     fn check(&self, covered: impl Fn(&Template) -> Result<(), String>) -> Result<(), MissingScopes> {
         match self {
             Self::AnyCaller => Ok(()),
+            Self::All(templates) if !templates.is_empty() && templates.iter().all(|t| covered(t).is_ok()) => Ok(()),
             Self::All(templates) => {
                 // All scopes of the operation at once, held or not: a client that steps up asks for the whole set.
-                let checked: Vec<_> = templates.iter().map(|t| covered(t).map(|()| t.as_str().to_owned())).collect();
-                if !templates.is_empty() && checked.iter().all(Result::is_ok) {
-                    return Ok(());
-                }
-                Err(MissingScopes(checked.into_iter().map(|c| c.unwrap_or_else(|scope| scope)).collect()))
+                let named = templates.iter().map(|t| covered(t).err().unwrap_or_else(|| t.as_str().to_owned()));
+                Err(MissingScopes(named.collect()))
             }
             Self::Any(templates) => {
                 let mut first = None;

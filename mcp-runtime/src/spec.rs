@@ -129,6 +129,13 @@ impl ToolSpec {
     }
 }
 
+impl ToolSpec {
+    /// Whether the tool may be called again when nobody knows whether it ran.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.annotations.idempotent == Some(true) || self.annotations.read_only == Some(true)
+    }
+}
+
 /// A limit: `count` calls in `period`, `burst` of them at once.
 ///
 /// The algorithm is GCRA: `burst` calls are admitted at once and then one each `period / count`, so that at most

@@ -193,11 +193,11 @@ impl Request {
     pub fn head(&self) -> String {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.extend([name, ": ", value, "\r\n"]);
         }
         let is_framed = |name: &str| ["content-length", "transfer-encoding"].contains(&name.to_lowercase().as_str());
         if !self.headers.iter().any(|(name, _)| is_framed(name)) {
-            head.push_str(&format!("Content-Length: {}\r\n", self.body.len()));
+            head.extend(["Content-Length: ", &self.body.len().to_string(), "\r\n"]);
         }
         head + "\r\n"
     }

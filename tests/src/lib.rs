@@ -1,6 +1,8 @@
 //! Shared by the tests: the fixture server as a process, a bare HTTP client, and ways to look at what a server left
 //! behind.
 
+#![expect(clippy::missing_panics_doc, reason = "a fixture that cannot do its work fails the test")]
+
 pub mod audit;
 pub mod http;
 pub mod log;

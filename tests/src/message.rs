@@ -17,13 +17,13 @@ pub fn meta() -> Value {
 }
 
 /// A request of the older revision.
-pub fn request(id: impl Into<Value>, method: &str, params: Value) -> Value {
-    json!({ "jsonrpc": "2.0", "id": id.into(), "method": method, "params": params })
+pub fn request(id: impl Into<Value>, method: &str, params: impl Into<Value>) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id.into(), "method": method, "params": params.into() })
 }
 
 /// A tool call of the older revision.
-pub fn call(id: impl Into<Value>, tool: &str, arguments: Value) -> Value {
-    request(id, "tools/call", json!({ "name": tool, "arguments": arguments }))
+pub fn call(id: impl Into<Value>, tool: &str, arguments: impl Into<Value>) -> Value {
+    request(id, "tools/call", json!({ "name": tool, "arguments": arguments.into() }))
 }
 
 /// The first message of the older revision.

@@ -21,7 +21,7 @@ pub const PATIENCE: Duration = Duration::from_secs(15);
 /// # Panics
 /// If it does not within [`PATIENCE`].
 #[track_caller]
-pub fn eventually(what: &str, holds: impl Fn() -> bool) {
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < end, "not in time: {what}");

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs, unreachable_pub, warnings, clippy::all, clippy::pedantic)]
 
+mod project;
+
 mod hygiene {
     mod conditions;
     #[allow(dead_code, unreachable_pub, reason = "as the documentation shows it")]
@@ -11,9 +13,11 @@ mod hygiene {
     mod generics;
     mod handler;
     mod imports;
+    mod instrumented;
     mod places;
     mod prelude;
     mod reexport;
+    mod renamed;
     mod shadows;
 }
 

@@ -146,8 +146,7 @@ fn ours(round: usize) -> String {
     }
     source.push_str(
         "}\n\n/// Makes the gate, so that all that a program needs is compiled here.\npub fn gate() -> bool {\n    \
-         let config = mcp_runtime::config::Config::default();\n    \
-         mcp_runtime::gate::Gate::new(std::sync::Arc::new(Fifty), &config).is_ok()\n}\n",
+         mcp_runtime::Protected::new(Fifty, mcp_runtime::config::Config::default()).is_ok()\n}\n",
     );
     source
 }

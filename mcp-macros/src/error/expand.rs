@@ -1,6 +1,6 @@
 //! `impl ToolError`.
 
-use proc_macro2::{Delimiter, Group, Ident, Literal, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote_spanned;
 use syn::Generics;
 
@@ -99,14 +99,14 @@ fn probes(variant: &Variant) -> TokenStream {
     let cfg = &variant.cfg;
     let probe = |probe: &Probe| {
         let (first, last) = (mixed(probe.span.0), mixed(probe.span.1));
-        let Probe { types, message, .. } = probe;
-        let none_is = quote_spanned! {first=>
-            #((!(__m::Is::<#types>::ERROR || __m::Is::<#types>::SEND_ERROR) || __m::Is::<#types>::TEXT))&&*, #message
+        let types = &probe.types;
+        let asked = quote_spanned! {first=>
+            #((__m::Is::<#types>::ERROR || __m::Is::<#types>::SEND_ERROR) && !__m::Is::<#types>::TEXT)||*
         };
-        // The compiler underlines from the macro's path to its parentheses: together the whole type.
-        let mut arguments = Group::new(Delimiter::Parenthesis, none_is);
-        arguments.set_span(last);
-        quote_spanned!(first=> #cfg const _: () = __m::assert! #arguments;)
+        // The compiler underlines from the argument's first token to its last: together the whole type.
+        let close = quote_spanned!(last=> >);
+        let field = quote_spanned!(first=> __m::Field<{ #asked } #close);
+        quote_spanned!(first=> #cfg const _: () = __m::no_field_may_leak::<#field>();)
     };
     variant.probes.iter().map(probe).collect()
 }

@@ -1,6 +1,6 @@
 //! `errors(…)`: the enum that a tool fails with, written where the tool is.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Group, Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::parse::discouraged::Speculative as _;
@@ -39,7 +39,7 @@ struct Declared {
 impl ErrorEnum {
     /// Reads `Name { field: Type } = "message", …`.
     pub(crate) fn build(
-        tokens: TokenStream,
+        list: &Group,
         tool: &Ident,
         cfg: &TokenStream,
         runtime: &TokenStream,
@@ -48,9 +48,10 @@ impl ErrorEnum {
         let ident = format_ident!("{}Error", camel(&tool.unraw().to_string()), span = tool.span());
         let mut variants: Vec<Declared> = Vec::new();
         let mut models = Vec::new();
+        let tokens = list.stream();
         if tokens.is_empty() {
             mistakes.at(
-                tool,
+                list,
                 "`errors()` declares no error",
                 "write `errors(NotFound { id: u32 } = \"no order has id {id}\")`, or leave it out",
             );

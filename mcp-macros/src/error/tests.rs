@@ -68,7 +68,7 @@ fn mistakes() {
         .skip(1)
         .map(|text| text.split('"').nth(1).unwrap_or_default().replace("\\n", "\n"))
         .collect();
-    expect![[r"
+    expect![[r#"
         the code `TIMEOUT` is the framework's: an agent could not tell the two apart
         help: rename the variant, or write `#[tool_error(code = \
         `internal` and `expose` contradict each other
@@ -79,14 +79,14 @@ fn mistakes() {
         help: write `#[tool_error(internal)]` to keep it in the log, or `#[tool_error(expose)]` if every caller may read it
         `Transparent` carries another error, whose text may hold SQL, paths or secrets
         help: write `#[tool_error(internal)]` to keep it in the log, or `#[tool_error(expose)]` if every caller may read it
-        `Generic` carries a `T`, which may be an error of any kind
+        `Generic` carries `T`, which may be an error of any kind
         help: write `#[tool_error(internal)]` to keep it in the log, or `#[tool_error(expose)]` if every caller may read it
         `#[tool_error]` on a variant has no option `retry`
         help: write `retry_after = \
         `not-found` is no error code
         help: codes are in SCREAMING_SNAKE_CASE, 64 bytes at the most: `code = \
         `HTTPError` and `HttpError` have the same code `HTTP_ERROR`
-        help: rename one, or write `#[tool_error(code = \"]].assert_eq(&texts.join("\n"));
+        help: rename one, or write `#[tool_error(code = \"#]].assert_eq(&texts.join("\n"));
     assert!(derive(quote!(union U { a: u32 })).to_string().contains("compile_error"));
     assert!(derive(quote!(enum)).is_empty());
 }

@@ -44,8 +44,6 @@ pub(crate) struct Probe {
     pub(crate) span: (Span, Span),
     /// The type, and what it is made of.
     pub(crate) types: Vec<TokenStream>,
-    /// What the compiler says if it is.
-    pub(crate) message: String,
 }
 
 /// What a variant is part of.
@@ -171,7 +169,7 @@ fn carried(
         if let Some(parameter) =
             context.generics.type_params().find(|p| mentions(&field.ty.to_token_stream(), &p.ident.to_string()))
         {
-            let what = format_args!("`{ident}` carries a `{}`, which may be an error of any kind", parameter.ident);
+            let what = format_args!("`{ident}` carries `{}`, which may be an error of any kind", parameter.ident);
             mistakes.at(&field.ty, what, MARK);
             continue;
         }
@@ -180,10 +178,9 @@ fn carried(
         types.retain(|ty| !is_plain(ty));
         let types: Vec<TokenStream> = types.iter().filter_map(|ty| nameable(ty, context)).collect();
         if !types.is_empty() {
-            let message = format!("{what}\nhelp: {MARK}");
             let tokens = field.ty.to_token_stream();
             let last = tokens.into_iter().last().map_or_else(|| field.ty.span(), |token| token.span());
-            probes.push(Probe { span: (field.ty.span(), last), types, message });
+            probes.push(Probe { span: (field.ty.span(), last), types });
         }
     }
     probes

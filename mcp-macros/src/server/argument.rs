@@ -200,9 +200,9 @@ fn bounds_of(options: &Options, kind: Kind, rules: &mut Vec<Rule>, mistakes: &mu
             return Some(entry);
         }
         let fitting = match kind {
-            Kind::Integer | Kind::Float => "`range(1..=240)` bounds a number",
-            Kind::Text => "`length(1..=40)` bounds a text",
-            Kind::List => "`items(1..=50)` bounds a list",
+            Kind::Integer | Kind::Float => "a number is bounded by `range(1..=240)`",
+            Kind::Text => "a text is bounded by `length(1..=40)`",
+            Kind::List => "a list is bounded by `items(1..=50)`",
             Kind::Bool | Kind::Unknown => "leave it out",
         };
         mistakes.at(&entry.key, format_args!("`{key}` is for {of}, and this is {}", kind.noun()), fitting);

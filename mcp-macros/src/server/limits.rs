@@ -147,7 +147,7 @@ fn count(entry: &Entry, mistakes: &mut Mistakes, what: &str) -> Option<u32> {
         return Some(count);
     }
     let key = entry.key.to_string();
-    entry.wrong(what, format_args!("write `{key} = 8`, {MAX_COUNT} at the most"), mistakes);
+    entry.wrong(what, format_args!("write a number such as `{key} = 8`, {MAX_COUNT} at the most"), mistakes);
     None
 }
 

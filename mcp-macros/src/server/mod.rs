@@ -2,6 +2,7 @@
 
 mod argument;
 mod block;
+mod cost;
 mod expand;
 mod limits;
 mod model;

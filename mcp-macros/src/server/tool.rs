@@ -7,7 +7,7 @@ use syn::{Attribute, Expr, ExprCall, ImplItemFn, LitStr, Meta};
 
 use super::argument::Rule;
 use super::model::{Annotations, Parameter, ParameterKind, Scope, Tool};
-use super::{limits, signature};
+use super::{cost, limits, signature};
 use crate::docs;
 use crate::error::generated::ErrorEnum;
 use crate::hygiene::{mentions, without_self};
@@ -38,16 +38,14 @@ pub(crate) fn build(
         .collect();
     if let Some(entry) = options.get("errors") {
         match &entry.value {
-            Value::List(list) => {
-                enums.push(ErrorEnum::build(list.stream(), &sig.ident, &cfg, block.runtime, mistakes));
-            }
+            Value::List(list) => enums.push(ErrorEnum::build(list, &sig.ident, &cfg, block.runtime, mistakes)),
             Value::Flag | Value::Is(_) => entry.form(&keys::TOOL, mistakes),
         }
     }
     let own_name = sig.ident.unraw().to_string();
     let mut parameters = signature::parameters(&sig, block.ty, mistakes);
     let scope = scope(&options, &sig.ident, &mut parameters, mistakes);
-    let cost = cost(&options, &mut parameters, block.ty, mistakes);
+    let cost = cost::read(&options, &mut parameters, block.ty, mistakes);
     names(&parameters, mistakes);
     instrumented(&attrs, &parameters, mistakes);
     let limits = limits::of_tool(&options, mistakes);
@@ -258,40 +256,21 @@ fn fill(placeholder: &str, text: &LitStr, parameters: &mut [Parameter], mistakes
                     format_args!(
                         "this argument is `{private}`, and the scope that it fills stands in refusals and records"
                     ),
-                    "let an identifier that is not personal fill the scope, such as a customer's number",
+                    "let an argument that is not personal fill the scope, such as a customer's number",
                 );
             }
             return;
         }
         names.push(name);
     }
-    let names = names.iter().map(String::as_str);
-    let help = match did_you_mean(placeholder, names.clone()) {
-        Some(meant) => format!("did you mean `{{{meant}}}`?"),
-        None if names.len() == 0 => "the tool has no arguments: write the scope without braces".to_owned(),
-        None => format!("the arguments are {}", one_of(names)),
+    let meant = did_you_mean(placeholder, names.iter().map(String::as_str));
+    let help = match (meant, names.as_slice()) {
+        (Some(meant), _) => format!("did you mean `{{{meant}}}`?"),
+        (None, []) => "the tool has no arguments: write the scope without braces".to_owned(),
+        (None, [only]) => format!("the one argument is `{only}`: write `{{{only}}}`"),
+        (None, _) => format!("the arguments are {}", one_of(names.iter().map(String::as_str))),
     };
     mistakes.at(text, format_args!("no argument is called `{placeholder}`"), help);
-}
-
-fn cost(
-    options: &Options,
-    parameters: &mut [Parameter],
-    ty: &TokenStream,
-    mistakes: &mut Mistakes,
-) -> Option<TokenStream> {
-    let entry = options.get("cost")?;
-    let Value::Is(value) = &entry.value else {
-        entry.form(&keys::TOOL, mistakes);
-        return None;
-    };
-    let cost = without_self(value, ty);
-    for parameter in parameters {
-        if let ParameterKind::Argument(argument) = &mut parameter.kind {
-            argument.in_cost = mentions(&cost, &argument.ident.to_string());
-        }
-    }
-    Some(cost)
 }
 
 fn guard(options: &Options, ty: &TokenStream, mistakes: &mut Mistakes) -> Option<TokenStream> {

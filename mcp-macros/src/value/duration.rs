@@ -27,9 +27,8 @@ pub(crate) fn parse(text: &str) -> Result<u64, Fault> {
         ));
     };
     let Some((_, millis)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-        if let Some(fraction) = unit.strip_prefix('.') {
-            let what = format_args!("`{text}` is no whole number: `.{}`", fraction.escape_debug()).to_string();
-            return Err(Fault::new(what, "take the smaller unit: `1500ms`"));
+        if unit.starts_with('.') {
+            return Err(fraction(text));
         }
         return Err(unknown_unit(text, unit, UNITS, |meant| format!("{count}{meant}")));
     };
@@ -37,6 +36,32 @@ pub(crate) fn parse(text: &str) -> Result<u64, Fault> {
         Some(0) => Err(Fault::new(format_args!("`{text}` is no time at all"), "write at least `1ms`")),
         Some(millis @ 1..=MAX_MILLIS) => Ok(millis),
         _ => Err(Fault::new(format_args!("`{text}` is longer than a day"), "write at most `24h`")),
+    }
+}
+
+/// `1.5s` is `1500ms`.
+fn fraction(text: &str) -> Fault {
+    let smaller = UNITS.iter().find_map(|(unit, millis)| {
+        let (whole, part) = text.strip_suffix(unit)?.split_once('.')?;
+        let digits = u32::try_from(part.len()).ok()?;
+        let thousandths: u64 = format!("{whole}{part}").parse().ok()?;
+        let scale = 10_u64.checked_pow(digits)?;
+        let millis = thousandths.checked_mul(*millis)?;
+        millis.is_multiple_of(scale).then(|| printed(millis / scale))
+    });
+    let what = format!("`{}` has a fraction, and a length of time is a whole number", text.escape_debug());
+    match smaller {
+        Some(smaller) => Fault::new(what, format_args!("take a smaller unit: `{smaller}`")),
+        None => Fault::new(what, "take a smaller unit, such as `1500ms` for one and a half seconds"),
+    }
+}
+
+/// Milliseconds in the largest unit that fits.
+pub(crate) fn printed(millis: u64) -> String {
+    let units = [("h", 3_600_000), ("min", 60_000), ("s", 1000)];
+    match units.into_iter().find(|(_, unit)| millis >= *unit && millis.is_multiple_of(*unit)) {
+        Some((name, unit)) => format!("{}{name}", millis / unit),
+        None => format!("{millis}ms"),
     }
 }
 
@@ -59,5 +84,8 @@ mod tests {
         }
         assert!(format!("{:?}", parse("5secs")).contains("did you mean `5sec`?"));
         assert!(format!("{:?}", parse("5")).contains("has no unit"));
+        for (fraction, whole) in [("1.5s", "1500ms"), ("2.5min", "150s"), ("0.5h", "30min"), ("0.001s", "1ms")] {
+            assert!(format!("{:?}", parse(fraction)).contains(&format!("smaller unit: `{whole}`")), "{fraction}");
+        }
     }
 }

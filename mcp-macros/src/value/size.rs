@@ -7,7 +7,7 @@ use crate::mistakes::Fault;
 const MAX: u64 = 1 << 30;
 
 /// Units, in bytes.
-const UNITS: &[(&str, u64)] = &[("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+pub(crate) const UNITS: &[(&str, u64)] = &[("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 
 /// Parses a number and a unit into bytes.
 pub(crate) fn parse(text: &str) -> Result<u64, Fault> {

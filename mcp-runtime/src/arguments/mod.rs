@@ -7,6 +7,7 @@ mod violation;
 
 use serde_json::{Map, Value};
 
+pub use strict::Malformed;
 pub(crate) use strict::object;
 pub(crate) use violation::shown;
 pub use violation::{MAX_VIOLATIONS, Violation};

@@ -52,7 +52,7 @@ pub(crate) fn value(text: &str) -> Result<Value, Malformed> {
     }
 }
 
-/// Whether no object of the text has a key twice, without building the value.
+/// Whether a text is a value.
 ///
 /// # Errors
 /// As [`value`].

@@ -39,7 +39,8 @@ pub(super) fn of_error(error: &ValidationError<'_>, known: &[String], violations
         ValidationErrorKind::AdditionalProperties { unexpected }
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
             let known = if at.is_empty() { known } else { &[] };
-            for name in unexpected {
+            // Of a hundred thousand unknown names, twenty say enough.
+            for name in unexpected.iter().take((MAX_VIOLATIONS + 1).saturating_sub(violations.len())) {
                 violations.push(unknown(&at, name, known));
             }
         }

@@ -41,6 +41,11 @@ enum Command {
 pub(super) async fn revoke(revoke: Revoke, state: &Location, output: Output) -> Result {
     let store = state.open().await?;
     let target = match revoke.command {
+        None if !revoke.list => {
+            return Err(Error::new(
+                "say what to cut off: `revoke key ID`, `revoke agent NAME` or `revoke subject NAME`",
+            ));
+        }
         None => {
             let revocations = store.revocations().await?;
             return output.print(|| revocations.iter().map(record).collect(), || list(&revocations));

@@ -81,11 +81,13 @@ where
     let listening = if serve.stdio && serve.http.is_none() {
         None
     } else {
+        // What cannot be served is said before anything listens.
+        let service = protected.http(Arc::clone(&authenticate));
         let listener = http::bind(protected.config().http.address).await?;
         let address = listener.local_addr()?;
-        Some((listener, address))
+        Some((listener, service, address))
     };
-    if let Some((_, address)) = &listening {
+    if let Some((_, _, address)) = &listening {
         let url = url(*address, &protected.config().http.path);
         eprintln!("listening on {url}");
         if let Some(dev_key) = &dev_key {
@@ -103,15 +105,18 @@ where
         }
     }
     match (listening, serve.stdio) {
-        (Some((listener, _)), false) => over_http(&protected, authenticate, listener, stop_signal()).await,
+        (Some((listener, service, _)), false) => {
+            http::serve(listener, service, &protected.config().http, stop_signal()).await;
+            Ok(())
+        }
         (None, _) => over_stdio(&protected, authenticate, dev_key.as_ref().map(|issued| issued.key.expose())).await,
-        (Some((listener, _)), true) => {
+        (Some((listener, service, _)), true) => {
             let (ended, end) = tokio::sync::oneshot::channel::<()>();
             let stop = async move {
                 futures_util::future::select(std::pin::pin!(stop_signal()), end).await;
             };
             let both = (
-                over_http(&protected, Arc::clone(&authenticate), listener, stop),
+                http::serve(listener, service, &protected.config().http, stop),
                 over_stdio(&protected, authenticate, dev_key.as_ref().map(|issued| issued.key.expose())),
             );
             // The process belongs to whoever started it with --stdio: it ends with that client.
@@ -120,21 +125,9 @@ where
                 let _ = ended.send(());
                 result
             };
-            let (http, stdio) = Box::pin(futures_util::future::join(both.0, until_client_ends)).await;
-            http.and(stdio)
+            Box::pin(futures_util::future::join(both.0, until_client_ends)).await.1
         }
     }
-}
-
-async fn over_http(
-    protected: &Protected,
-    authenticate: Arc<dyn Authenticate>,
-    listener: tokio::net::TcpListener,
-    stop: impl Future<Output = ()>,
-) -> Result {
-    let service = protected.http(authenticate)?;
-    http::serve(listener, service, &protected.config().http, stop).await;
-    Ok(())
 }
 
 async fn over_stdio(protected: &Protected, authenticate: Arc<dyn Authenticate>, dev_key: Option<&str>) -> Result {
@@ -144,7 +137,7 @@ async fn over_stdio(protected: &Protected, authenticate: Arc<dyn Authenticate>, 
             "--stdio serves the agent whose key is in {KEY_VARIABLE}, and there is none; issue one with `keys issue`"
         )));
     };
-    let served = protected.stdio(tokio::io::stdin(), tokio::io::stdout(), authenticate, key);
+    let served = protected.stdio(input(), tokio::io::stdout(), authenticate, key);
     let stop = std::pin::pin!(stop_signal());
     match futures_util::future::select(std::pin::pin!(served), stop).await {
         futures_util::future::Either::Left((Err(crate::protected::StdioError::Refused(refusal)), _)) => {
@@ -153,6 +146,22 @@ async fn over_stdio(protected: &Protected, authenticate: Arc<dyn Authenticate>, 
         futures_util::future::Either::Left((served, _)) => Ok(served?),
         futures_util::future::Either::Right(_) => Ok(()),
     }
+}
+
+/// Standard input, read on a thread of its own. Nothing can wake a thread that reads it, and a runtime that stops would
+/// wait for tokio's until the client sends another line.
+fn input() -> tokio::io::DuplexStream {
+    let (mut write, read) = tokio::io::duplex(64 * 1024);
+    let runtime = tokio::runtime::Handle::current();
+    std::thread::spawn(move || {
+        let mut piece = vec![0; 64 * 1024];
+        while let Ok(length @ 1..) = std::io::Read::read(&mut std::io::stdin(), &mut piece) {
+            if runtime.block_on(tokio::io::AsyncWriteExt::write_all(&mut write, &piece[..length])).is_err() {
+                return;
+            }
+        }
+    });
+    read
 }
 
 /// Completes when the process is asked to stop.

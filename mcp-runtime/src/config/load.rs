@@ -1,5 +1,6 @@
 //! From a file and variables to a checked [`Config`].
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use toml::{Table, Value};
@@ -8,7 +9,7 @@ use super::{Config, InvalidConfig, VARIABLES};
 
 pub(super) fn load(
     file: Option<&Path>,
-    variables: impl Iterator<Item = (String, String)>,
+    variables: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<Config, InvalidConfig> {
     let text = match file {
         None => String::new(),
@@ -16,10 +17,23 @@ pub(super) fn load(
             InvalidConfig::new(format!("cannot read the configuration {}: {error}", path.display()))
         })?,
     };
-    parse(&text, variables).map_err(|InvalidConfig(why)| match file {
+    let variables = ours(variables)?;
+    parse(&text, variables.into_iter()).map_err(|InvalidConfig(why)| match file {
         Some(path) => InvalidConfig::new(format!("{}: {why}", path.display())),
         None => InvalidConfig(why),
     })
+}
+
+/// The variables that are ours. Others may hold anything.
+fn ours(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Vec<(String, String)>, InvalidConfig> {
+    let named = variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    named
+        .filter(|(name, _)| name.starts_with(VARIABLES))
+        .map(|(name, value)| match value.into_string() {
+            Ok(value) => Ok((name, value)),
+            Err(_) => Err(InvalidConfig::new(format!("the variable {name} is not UTF-8"))),
+        })
+        .collect()
 }
 
 pub(super) fn parse(text: &str, variables: impl Iterator<Item = (String, String)>) -> Result<Config, InvalidConfig> {

@@ -6,6 +6,7 @@
 
 mod duration;
 mod load;
+mod network;
 mod rate;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use crate::spec::{Concurrency, Window};
 #[cfg(feature = "cli")]
 pub(crate) use duration::parse as parse_duration;
 pub(crate) use duration::text as duration_text;
+pub use network::Network;
 pub use rate::{Rate, Rates};
 
 /// The prefix of variables: `MCP_RUNTIME__TOOLS__GET_REVENUE_DATA__RATE` is `tools.get_revenue_data.rate`.
@@ -62,10 +64,10 @@ pub struct Http {
     /// A proxy in front terminates TLS. An address that is not loopback needs it.
     pub behind_tls_proxy: bool,
     /// Networks (CIDR) whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<String>,
+    pub trusted_proxies: Vec<Network>,
     /// Connections at a time.
     pub connections: usize,
-    /// Connections at a time from one address (IPv6: one /64).
+    /// Connections at a time from one address (IPv6: one /64) that is no trusted proxy.
     pub connections_per_address: usize,
     /// How a tool call over its limit is answered.
     pub rate_limited: RateLimited,
@@ -214,7 +216,7 @@ impl Config {
     /// # Errors
     /// A file that cannot be read, an unknown key, a value of another type, an unsafe combination.
     pub fn load(file: Option<&Path>) -> Result<Self, InvalidConfig> {
-        load::load(file, std::env::vars())
+        load::load(file, std::env::vars_os())
     }
 
     /// Reads TOML text.

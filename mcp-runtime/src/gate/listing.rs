@@ -16,22 +16,10 @@ use crate::limit::rate_text;
 use crate::output::OutputSchema;
 use crate::policy::ToolPolicy;
 use crate::scope::{Requirement, Template};
-use crate::spec::{CodeSpec, Concurrency, DEFAULT_MAX_OUTPUT, Window};
+use crate::spec::{CodeSpec, DEFAULT_MAX_OUTPUT, Window};
 
 /// Under this key of a tool's `_meta` stands what holds for its calls.
 pub(crate) const POLICY_KEY: &str = "dev.mcp-runtime/policy";
-
-/// The framework's codes that any tool can answer with.
-const ALWAYS: &[CodeSpec] = &[
-    CodeSpec { code: code::PERMISSION_DENIED, retryable: false },
-    CodeSpec { code: code::RATE_LIMITED, retryable: true },
-    CodeSpec { code: code::INVALID_ARGUMENTS, retryable: false },
-    CodeSpec { code: code::TIMEOUT, retryable: false },
-    CodeSpec { code: code::CANCELLED, retryable: false },
-    CodeSpec { code: code::OUTPUT_TOO_LARGE, retryable: false },
-    CodeSpec { code: code::INTERNAL, retryable: false },
-    CodeSpec { code: code::UNAUTHENTICATED, retryable: false },
-];
 
 impl Tools {
     /// The tools that a caller can see, sorted by name.
@@ -50,10 +38,11 @@ impl Tools {
     /// The policy of every tool as stable JSON: what `policy` prints and `assert_policy!` compares. What a tool does not
     /// declare is left out; the framework's own error codes hold for every tool and stand in none.
     pub fn manifest(&self) -> Value {
-        let agents: Vec<_> = self.policy().agent_windows().iter().map(rate_text).collect();
+        let agents = self.policy().agents();
         let tools: Map<_, _> =
             self.all().map(|(tool, entry)| (tool.spec.name.to_owned(), manifest_of(tool, entry))).collect();
-        canonical(&json!({ "server": self.spec().name, "agents": agents, "tools": tools }))
+        let server = json!({ "server": self.spec().name, "agents": agents, "tools": tools });
+        canonical(&without_defaults(server).unwrap_or_default())
     }
 
     fn active(&self) -> impl Iterator<Item = (&ToolPolicy, &Entry)> {
@@ -164,15 +153,22 @@ fn scope(scope: Requirement) -> Value {
 
 /// Every code that a call of the tool can answer with, its own first.
 fn codes(tool: &ToolPolicy) -> Vec<CodeSpec> {
-    let bounded = tool.concurrency != Concurrency::default() || tool.spec.blocking;
-    let sometimes = [
-        bounded.then_some(CodeSpec { code: code::OVERLOADED, retryable: true }),
-        Some(CodeSpec { code: code::OUTPUT_INVALID, retryable: false }),
+    let framework = [
+        (code::PERMISSION_DENIED, false),
+        (code::RATE_LIMITED, true),
+        (code::INVALID_ARGUMENTS, false),
+        (code::OVERLOADED, true),
+        (code::TIMEOUT, tool.spec.is_repeatable()),
+        (code::CANCELLED, false),
+        (code::OUTPUT_TOO_LARGE, false),
+        (code::OUTPUT_INVALID, false),
+        (code::INTERNAL, false),
+        (code::UNAUTHENTICATED, false),
+        (code::UNAVAILABLE, true),
     ];
+    let framework = framework.map(|(code, retryable)| CodeSpec { code, retryable });
     let mut codes: Vec<CodeSpec> = Vec::new();
-    for spec in
-        tool.spec.output.codes.iter().copied().chain(ALWAYS.iter().copied()).chain(sometimes.into_iter().flatten())
-    {
+    for spec in tool.spec.output.codes.iter().copied().chain(framework) {
         if !codes.iter().any(|known| known.code == spec.code) {
             codes.push(spec);
         }

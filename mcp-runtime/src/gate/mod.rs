@@ -19,7 +19,6 @@ mod tools;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
@@ -44,6 +43,8 @@ use crate::telemetry::redact::Redactor;
 use tools::Entry;
 
 pub(crate) use state::CallState;
+#[cfg(any(feature = "http", feature = "stdio"))]
+pub(crate) use state::panic_text;
 pub use state::{Given, Refused};
 pub use tools::{StartError, Tools};
 
@@ -63,7 +64,8 @@ pub struct Request<'a> {
     pub context: CallContext,
     /// Which way it came.
     pub via: Via,
-    pub(crate) recorded: Arc<AtomicBool>,
+    /// The record that the transport has begun.
+    pub(crate) recording: Option<Recording>,
 }
 
 impl<'a> Request<'a> {
@@ -75,7 +77,7 @@ impl<'a> Request<'a> {
         context: CallContext,
         via: Via,
     ) -> Self {
-        Self { tool, arguments, caller, context, via, recorded: Arc::default() }
+        Self { tool, arguments, caller, context, via, recording: None }
     }
 }
 
@@ -126,15 +128,10 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Builds the gate of a server. Schemas are compiled here: what would fail a call fails the start.
+    /// Builds the gate of a server: [`Protected`](crate::Protected) does.
     ///
     /// # Errors
     /// A configuration that does not fit the server, a tool that cannot be served.
-    pub fn new<S: Server>(server: Arc<S>, config: &Config) -> Result<Self, StartError> {
-        let redactor = Redactor::ephemeral().map_err(|_| StartError::NoRandomness)?;
-        Self::build(server, config, Sinks::default(), redactor)
-    }
-
     pub(crate) fn build<S: Server>(
         server: Arc<S>,
         config: &Config,
@@ -162,16 +159,22 @@ impl Gate {
 
     /// Decides a call, runs it if it may run, and records it.
     pub async fn call(&self, request: Request<'_>) -> Decision {
-        let correlation = request.context.correlation();
+        let recording = request
+            .recording
+            .clone()
+            .unwrap_or_else(|| Recording::new(&self.sinks, request.caller, request.context.correlation(), request.via));
         let id = request.context.request_id();
-        let claimed = Arc::clone(&request.recorded);
-        let mut recording = Recording::new(&self.sinks, request.caller, id, correlation, request.via, &claimed).claim();
-        recording.edit(|record| record.method = "tools/call");
+        recording.edit(|record| {
+            record.method = "tools/call";
+            record.request = arguments::shown(id);
+        });
+        // From here on, who goes away has cancelled a call.
+        recording.decide(code::CANCELLED);
         let mut quota = None;
         let (name, arguments) = (request.tool, request.arguments);
-        let decided = self.decide(request, &mut quota, &mut recording).await;
+        let decided = self.decide(request, &mut quota, &recording).await;
         if decided.is_err() {
-            self.record_unread(name, arguments, &mut recording);
+            self.record_unread(name, arguments, &recording);
         }
         let outcome = match decided {
             Ok(answered) => {
@@ -180,16 +183,16 @@ impl Gate {
             }
             Err(Stop::Failed(mut failure)) => {
                 // One id for the caller, the record and the log.
-                failure.correlation = failure.correlation.map(|_| correlation);
+                failure.correlation = failure.cause.is_some().then(|| recording.correlation());
                 recording.failed(&failure);
                 Outcome::Failed(failure)
             }
             Err(Stop::UnknownTool) => {
-                recording.edit(|record| record.outcome = code::INVALID_REQUEST);
+                recording.decide(code::INVALID_REQUEST);
                 Outcome::UnknownTool
             }
             Err(Stop::Malformed(malformed)) => {
-                recording.edit(|record| record.outcome = code::INVALID_REQUEST);
+                recording.decide(code::INVALID_REQUEST);
                 Outcome::Malformed(malformed)
             }
         };
@@ -198,7 +201,7 @@ impl Gate {
 
     /// A call that was refused before its arguments were read shows them in its record all the same, if they are small
     /// enough that reading them costs little.
-    fn record_unread(&self, name: &str, arguments: Option<&str>, recording: &mut Recording) {
+    fn record_unread(&self, name: &str, arguments: Option<&str>, recording: &Recording) {
         const SMALL: usize = 16 * 1024;
         let Some((tool, _)) = self.tools.find(name) else { return };
         let Some(text) = arguments.filter(|text| text.len() <= SMALL) else { return };
@@ -224,7 +227,7 @@ impl Gate {
         &self,
         request: Request<'_>,
         quota: &mut Option<Quota>,
-        recording: &mut Recording,
+        recording: &Recording,
     ) -> Result<Answered, Stop> {
         let Request { tool: name, arguments, caller, context, .. } = request;
 
@@ -242,6 +245,9 @@ impl Gate {
         recording.edit(|record| record.arguments = self.redactor.redact(&checked.sent, tool.spec.arguments));
         let values = checked.values.map_err(Failure::invalid_arguments)?;
 
+        // A plain `fn` that was answered `TIMEOUT` runs on, and hears by this that nobody waits for it.
+        let context = context.child();
+        let _over = context.cancel_token().clone().drop_guard();
         let state = CallState::new(
             Arc::clone(caller),
             context,
@@ -258,7 +264,9 @@ impl Gate {
             Err(panic) => return Err(panicked(&state::panic_text(panic)).into()),
         };
 
-        tool.spec.scope.met_with(caller.grants(), &given.segments).map_err(Failure::missing_scopes)?;
+        if tool.spec.scope.reads_arguments() {
+            tool.spec.scope.met_with(caller.grants(), &given.segments).map_err(Failure::missing_scopes)?;
+        }
 
         if given.cost > 1 {
             self.affordable(caller, tool, given.cost)?;
@@ -366,11 +374,9 @@ fn timed_out(tool: &ToolPolicy, state: &CallState) -> Failure {
     if state.is_being_guarded() {
         return state::guard_broke("the guard did not answer in time");
     }
-    // Whether anything was done is not known: to try again is safe only where that does not matter.
-    let hints = tool.spec.annotations;
-    let retryable = hints.idempotent == Some(true) || hints.read_only == Some(true);
     let message = format!("the tool did not answer within {}", crate::config::duration_text(tool.timeout));
-    Failure { retryable, ..Failure::new(code::TIMEOUT, message) }
+    // Whether anything was done is not known: to try again is safe only where that does not matter.
+    Failure { retryable: tool.spec.is_repeatable(), ..Failure::new(code::TIMEOUT, message) }
 }
 
 fn panicked(text: &str) -> Failure {

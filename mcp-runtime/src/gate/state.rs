@@ -146,7 +146,7 @@ pub(super) fn overloaded(message: &'static str) -> Failure {
 }
 
 /// What a panic says, for the log. What it carries is dropped here, since that may panic as well.
-pub(super) fn panic_text(panic: Box<dyn Any + Send>) -> String {
+pub(crate) fn panic_text(panic: Box<dyn Any + Send>) -> String {
     let text = if let Some(text) = panic.downcast_ref::<&str>() {
         (*text).to_owned()
     } else if let Some(text) = panic.downcast_ref::<String>() {

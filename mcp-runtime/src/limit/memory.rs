@@ -12,6 +12,9 @@ use crate::caller::Agent;
 
 const SHARDS: usize = 32;
 
+/// The least time between two sweeps of a shard that is full, in nanoseconds.
+const SWEEP_PAUSE: u64 = 100_000_000;
+
 /// How many agents and subjects are counted at a time, unless told otherwise.
 const CAPACITY: usize = 1_000_000;
 
@@ -32,6 +35,8 @@ struct Shard {
     entries: HashMap<Who, Arrivals>,
     /// At this many entries the idle ones are swept out.
     sweep_at: usize,
+    /// When they were swept last.
+    swept: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -186,7 +191,10 @@ impl Held<'_> {
             if shard.entries.contains_key(who) {
                 continue;
             }
-            if shard.entries.len() >= shard.sweep_at.clamp(64, capacity.max(64)).min(capacity) {
+            let is_due = shard.entries.len() >= shard.sweep_at.clamp(64, capacity.max(64)).min(capacity);
+            // A shard that stays full is not swept at every call.
+            if is_due && (shard.entries.len() < capacity || now.saturating_sub(shard.swept) >= SWEEP_PAUSE) {
+                shard.swept = now;
                 shard.entries.retain(|_, arrivals| !arrivals.is_idle(now));
                 shard.sweep_at = (shard.entries.len() * 2).max(64);
             }

@@ -70,7 +70,18 @@ pub struct Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Json<T>(pub T);
 
-impl<T: Serialize + JsonSchema> ToolResult for Json<T> {
+/// What [`Json`] can hold: everything that is `Serialize` and `JsonSchema`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent as JSON",
+    label = "what `Json` holds has no JSON Schema, or cannot be encoded as JSON",
+    note = "derive both on the type: `#[derive(serde::Serialize, schemars::JsonSchema)]`"
+)]
+pub trait Structured: Serialize + JsonSchema {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + JsonSchema> Structured for T {}
+
+impl<T: Structured> ToolResult for Json<T> {
     fn schema(generator: &mut SchemaGenerator) -> Option<Schema> {
         Some(generator.subschema_for::<T>())
     }

@@ -52,10 +52,15 @@ impl OutputSchema {
 
     /// What is wrong with a value, for the log; `None` if it meets the schema. Paths and keywords, no values.
     pub(crate) fn problem(&self, value: &Value) -> Option<String> {
-        let mut errors = self.validator.iter_errors(value).peekable();
-        errors.peek()?;
-        let listed: Vec<_> =
-            errors.take(5).map(|error| format!("{} breaks {}", error.instance_path(), error.schema_path())).collect();
+        if self.validator.is_valid(value) {
+            return None;
+        }
+        let listed: Vec<_> = self
+            .validator
+            .iter_errors(value)
+            .take(5)
+            .map(|error| format!("{} breaks {}", error.instance_path(), error.schema_path()))
+            .collect();
         Some(listed.join("; "))
     }
 }

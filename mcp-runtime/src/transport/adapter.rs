@@ -2,27 +2,32 @@
 
 #![expect(deprecated, reason = "older revisions still ask")]
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CancelTaskParams, CancelledNotificationParam, CompleteRequestParams,
-    CompleteResult, CustomNotification, CustomRequest, CustomResult, GetPromptRequestParams, GetPromptResponse,
-    GetSkillRequestParams, GetSkillResult, GetTaskParams, GetTaskResult, Implementation, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListSkillsResult, ListToolsResult, PaginatedRequestParams,
-    ProgressNotificationParam, ProgressToken, ReadResourceDirectoryRequestParams, ReadResourceDirectoryResult,
-    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, SetLevelRequestParams,
-    SubscribeRequestParams, SubscriptionFilter, Tool, ToolsCapability, UnsubscribeRequestParams, UpdateTaskParams,
+    CompleteResult, CustomNotification, CustomRequest, CustomResult, Extensions, GetPromptRequestParams,
+    GetPromptResponse, GetSkillRequestParams, GetSkillResult, GetTaskParams, GetTaskResult, Implementation,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListSkillsResult, ListToolsResult,
+    PaginatedRequestParams, ProgressNotificationParam, ProgressToken, ReadResourceDirectoryRequestParams,
+    ReadResourceDirectoryResult, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
+    SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool, ToolsCapability, UnsubscribeRequestParams,
+    UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, Peer, RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{ErrorData, ServerHandler};
+use serde_json::json;
 
 use super::exchange::Exchange;
 use super::forward::Forward;
 use super::render;
 use crate::config::List;
 use crate::context::{CallContext, ReportProgress};
-use crate::gate::{Gate, Request};
+use crate::error::{Failure, code};
+use crate::gate::{Gate, Request, panic_text};
 
 /// A gate as rmcp serves it.
 #[derive(Clone)]
@@ -63,11 +68,39 @@ fn ungated() -> ErrorData {
     ErrorData::internal_error("this server is served without its gate, which refuses every call", None)
 }
 
+impl Adapter {
+    /// Runs a method of the user's handler within the server's time, and whatever it does: without this a panic would
+    /// leave the client waiting.
+    async fn guarded<'a, T>(
+        &'a self,
+        extensions: &Extensions,
+        run: impl FnOnce() -> BoxFuture<'a, Result<T, ErrorData>> + Send,
+    ) -> Result<T, ErrorData> {
+        let recording = Exchange::of(extensions).ok_or_else(ungated)?.recording().clone();
+        let running = AssertUnwindSafe(async move { run().await }).catch_unwind();
+        let failure = match tokio::time::timeout(self.gate.tools().spec().timeout, running).await {
+            Ok(Ok(Ok(done))) => {
+                recording.decide("OK");
+                return Ok(done);
+            }
+            Ok(Ok(Err(error))) => {
+                recording.decide(code::INVALID_REQUEST);
+                return Err(error);
+            }
+            Ok(Err(panic)) => Failure::internal(format!("the handler panicked: {}", panic_text(panic))),
+            Err(_) => Failure::new(code::TIMEOUT, "the server did not answer in time"),
+        };
+        recording.failed(&failure);
+        let data = json!({ "code": failure.code, "correlation": recording.correlation() });
+        Err(ErrorData::internal_error(failure.message, Some(data)))
+    }
+}
+
 macro_rules! forward_requests {
     ($($method:ident: $params:ty => $result:ty),* $(,)?) => {$(
         async fn $method(&self, request: $params, context: RequestContext<RoleServer>) -> Result<$result, ErrorData> {
-            Exchange::of(&context.extensions).ok_or_else(ungated)?;
-            self.forward.$method(request, context).await
+            let extensions = context.extensions.clone();
+            self.guarded(&extensions, || self.forward.$method(request, context)).await
         }
     )*};
 }
@@ -83,7 +116,8 @@ impl ServerHandler for Adapter {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let exchange = Exchange::of(&context.extensions).ok_or_else(ungated)?.clone();
-        let mut call = CallContext::new(&context.id.to_string(), context.ct.clone());
+        let mut call = CallContext::new(&context.id.to_string(), context.ct.clone())
+            .with_correlation(exchange.recording().correlation());
         if let Some(token) = context.meta.get_progress_token() {
             call = call.with_progress(Arc::new(Progress { token, peer: context.peer.clone() }));
         }
@@ -93,7 +127,7 @@ impl ServerHandler for Adapter {
             caller: exchange.caller(),
             context: call,
             via: exchange.via(),
-            recorded: exchange.recorded(),
+            recording: Some(exchange.recording().clone()),
         };
         let decision = self.gate.call(request).await;
         exchange.decided(&decision);
@@ -108,9 +142,11 @@ impl ServerHandler for Adapter {
         let exchange = Exchange::of(&context.extensions).ok_or_else(ungated)?;
         if request.is_some_and(|request| request.cursor.is_some()) {
             // The list is one page, so no cursor is ours.
+            exchange.recording().decide(code::INVALID_REQUEST);
             return Err(ErrorData::invalid_params("this list has one page; there is no such cursor", None));
         }
         let tools = self.gate.tools().visible(exchange.caller(), self.list == List::All).collect();
+        exchange.recording().decide("OK");
         Ok(render::tools(tools))
     }
 

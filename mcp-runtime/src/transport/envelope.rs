@@ -115,9 +115,20 @@ pub(crate) fn error(id: Option<&Value>, code: i32, message: &str, data: Option<V
     }
 }
 
-const PARSE_ERROR: i32 = -32700;
-const INVALID_REQUEST: i32 = -32600;
-const INVALID_PARAMS: i32 = -32602;
+/// Codes of JSON-RPC 2.0, section 5.1.
+pub(crate) const PARSE_ERROR: i32 = -32700;
+pub(crate) const INVALID_REQUEST: i32 = -32600;
+pub(crate) const INVALID_PARAMS: i32 = -32602;
+pub(crate) const INTERNAL_ERROR: i32 = -32603;
+
+/// Codes of our own: outside of the range that JSON-RPC reserves, named after HTTP's.
+#[cfg(feature = "http")]
+pub(crate) const MALFORMED: i32 = 400;
+pub(crate) const UNAUTHENTICATED: i32 = 401;
+#[cfg(feature = "http")]
+pub(crate) const FORBIDDEN: i32 = 403;
+pub(crate) const TOO_MANY_REQUESTS: i32 = 429;
+pub(crate) const UNAVAILABLE: i32 = 503;
 
 /// Reads a message.
 ///

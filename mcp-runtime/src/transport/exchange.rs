@@ -2,18 +2,17 @@
 
 #![cfg_attr(not(feature = "http"), expect(dead_code, reason = "only HTTP has headers"))]
 
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rmcp::model::Extensions;
 
-use super::envelope::Arguments;
+use super::envelope::{Arguments, Envelope};
 use crate::caller::Caller;
 use crate::error::{Failure, code};
-use crate::gate::{Decision, Outcome};
+use crate::gate::{Decision, Gate, Outcome};
 use crate::limit::Quota;
-use crate::record::Via;
+use crate::record::{Recording, Via};
 
 /// One request of an identified caller. Our transports put it into the request's extensions; without it no handler of
 /// the adapter answers.
@@ -25,7 +24,7 @@ struct Inner {
     caller: Arc<Caller>,
     arguments: Option<Arguments>,
     via: Via,
-    recorded: Arc<AtomicBool>,
+    recording: Recording,
     reply: OnceLock<Reply>,
 }
 
@@ -44,8 +43,33 @@ pub(crate) struct Reply {
 }
 
 impl Exchange {
-    pub(crate) fn new(caller: Arc<Caller>, arguments: Option<Arguments>, via: Via, recorded: Arc<AtomicBool>) -> Self {
-        Self(Arc::new(Inner { caller, arguments, via, recorded, reply: OnceLock::new() }))
+    /// Begins the exchange of a request that was read: it is recorded, and one that is no tool call is charged to the
+    /// caller's own limits. Calls are charged by the gate.
+    ///
+    /// # Errors
+    /// The limit that is reached.
+    pub(crate) fn begin(
+        gate: &Gate,
+        caller: Arc<Caller>,
+        envelope: &Envelope,
+        via: Via,
+        recording: Recording,
+    ) -> Result<Self, Box<Failure>> {
+        recording.identify(envelope.method, &envelope.id_text());
+        if !envelope.is_call() {
+            gate.charge_request(&caller).inspect_err(|failure| recording.failed(failure))?;
+        }
+        let arguments = envelope.arguments.clone();
+        Ok(Self(Arc::new(Inner { caller, arguments, via, recording, reply: OnceLock::new() })))
+    }
+
+    /// A message that cannot be read costs what any request does.
+    ///
+    /// # Errors
+    /// The limit that is reached.
+    pub(crate) fn unreadable(gate: &Gate, caller: &Caller, recording: &Recording) -> Result<(), Box<Failure>> {
+        recording.decide(code::INVALID_REQUEST);
+        gate.charge_request(caller).inspect_err(|failure| recording.failed(failure))
     }
 
     /// The exchange of a request: over HTTP it travels with the request's parts.
@@ -67,9 +91,9 @@ impl Exchange {
         self.0.arguments.as_ref().map(Arguments::as_str)
     }
 
-    /// The mark that says whether the request has left its record.
-    pub(crate) fn recorded(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.0.recorded)
+    /// The record of the request.
+    pub(crate) fn recording(&self) -> &Recording {
+        &self.0.recording
     }
 
     /// Keeps what the answer's headers should say.

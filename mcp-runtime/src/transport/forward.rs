@@ -24,7 +24,7 @@ pub(crate) struct Forwarded<S>(pub(crate) Arc<S>);
 pub(crate) struct Nothing;
 impl ServerHandler for Nothing {}
 
-/// Writes the trait and its one impl from one list; [`forward_all`] writes the adapter's half from the same list.
+/// Writes the trait and its one impl from one list.
 macro_rules! forwarding {
     ($(fn $method:ident($($argument:ident: $ty:ty),*) -> $out:ty;)*) => {
         /// The methods of [`ServerHandler`] that are not about tools.

@@ -61,7 +61,7 @@ impl Failing {
             0 => Err(GeneratedError::NotFound { id: 7, place: "here".to_owned() }),
             1 => Err(GeneratedError::Busy),
             2 => Err(GeneratedError::Gone),
-            3 => Err(std::io::Error::new(std::io::ErrorKind::Other, "SELECT * FROM /srv/db"))?,
+            3 => Err(std::io::Error::other("SELECT * FROM /srv/db"))?,
             4 => Err(Derived::RecordNotFound { id: 7 })?,
             5 => Err("just a text")?,
             _ => Ok(()),

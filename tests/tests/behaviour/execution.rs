@@ -113,7 +113,7 @@ impl Running {
 
     /// A plain function that watches for its cancellation.
     #[tool(any_caller, rate = inherit)]
-    fn watch(&self, context: &CallContext) -> () {
+    fn watch(&self, context: &CallContext) {
         while !context.is_cancelled() {
             std::thread::sleep(Duration::from_millis(1));
         }

@@ -14,8 +14,8 @@ use crate::refused;
 
 struct Guarded(Arc<AtomicBool>);
 
-async fn may_pay(caller: &Caller, amount: &u32, to: &String) -> Result<(), Denied> {
-    match (*amount, to.as_str()) {
+async fn may_pay(caller: &Caller, amount: &u32, to: &str) -> Result<(), Denied> {
+    match (*amount, to) {
         (0..100, _) => Ok(()),
         (100..200, _) => Err(Denied::because(format!("{} may pay up to 99\u{202e}", caller.agent()))),
         (_, "nobody") => {

@@ -67,7 +67,8 @@ impl Limited {
     /// Three a minute, with an argument.
     #[tool(scope = "t", rate = "3/min")]
     async fn checked(&self, #[arg(range(1..=9))] n: u8) -> Json<u64> {
-        Json(self.run() + u64::from(n) * 0)
+        let _ = n;
+        Json(self.run())
     }
 }
 

@@ -29,6 +29,7 @@ struct Contact {
 }
 
 async fn nobody(_: &Caller) -> Result<(), Denied> {
+    std::future::ready(()).await;
     Err(Denied::because("nobody may"))
 }
 
@@ -68,7 +69,7 @@ impl Recorded {
 
     /// Denied to all.
     #[tool(any_caller, rate = inherit, guard = nobody)]
-    async fn guarded(&self) -> () {}
+    async fn guarded(&self) {}
 
     /// Lies.
     #[tool(any_caller, rate = inherit)]

@@ -80,7 +80,7 @@ impl Checked {
 
     /// Nothing to say.
     #[tool(any_caller, rate = inherit)]
-    async fn none(&self) -> () {}
+    async fn none(&self) {}
 }
 
 fn client() -> Client {

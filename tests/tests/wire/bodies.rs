@@ -63,7 +63,7 @@ fn what_is_no_message_gets_its_code() {
         (&call_with(r#"{"text":Infinity}"#), -32700, Value::Null),
         (&call_with(r#"{"text":1e400}"#), -32700, json!(1)),
         (&call_with(r#"{"text":"\ud800"}"#), -32700, json!(1)),
-        (&call_with(r#"{'text':1}"#), -32700, Value::Null),
+        (&call_with("{'text':1}"), -32700, Value::Null),
         (&call_with("{\"text\":\"a\nb\"}"), -32700, Value::Null),
         (&call_with(&format!(r#"{{"text":{}{}}}"#, "[".repeat(1000), "]".repeat(1000))), -32700, json!(1)),
     ]
@@ -201,7 +201,7 @@ fn a_chunked_body_is_a_body() {
 fn a_million_parts_are_refused() {
     let fixture = Fixture::start("");
     let many = format!("[{}1]", "1,".repeat(1_000_000));
-    let keys: String = (0..200_000).map(|n| format!(r#""k{n}":1,"#)).collect();
+    let keys = (0..200_000).map(|n| format!(r#""k{n}":1,"#)).collect::<Vec<_>>().concat();
     for (arguments, code) in [(format!(r#"{{"text":{many}}}"#), -32602), (format!(r#"{{{keys}"text":1}}"#), -32602)] {
         let body = format!(
             r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"echo","arguments":{arguments}}}}}"#
@@ -209,7 +209,7 @@ fn a_million_parts_are_refused() {
         assert!(body.len() < MAX);
         let began = std::time::Instant::now();
         assert_eq!(fixture.post(body).rpc_error(), (400, code));
-        assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+        assert!(began.elapsed() < mcp_tests::process::PATIENCE, "{:?}", began.elapsed());
     }
     let top = format!(r#"{{{keys}"jsonrpc":"2.0","id":1,"method":"ping"}}"#);
     assert_eq!(fixture.post(top).rpc_error(), (400, -32600));

@@ -89,6 +89,26 @@ fn a_client_that_goes_away_takes_its_call_with_it() {
 }
 
 #[test]
+fn a_client_that_leaves_a_stream_takes_its_call_with_it() {
+    let fixture = Fixture::start("");
+    let mut message = call(1, "wait", json!({"milliseconds": 15_000}));
+    message["params"]["_meta"] = json!({"progressToken": 1});
+    let request = fixture.serving.request().key(&fixture.key.key).raw(message.to_string());
+    let mut stream = TcpStream::connect(fixture.serving.address).unwrap();
+    std::io::Write::write_all(&mut stream, &request.bytes()).unwrap();
+    let mut seen = String::new();
+    while !seen.contains("waiting") {
+        let mut piece = [0; 4096];
+        let length = stream.read(&mut piece).unwrap();
+        seen.push_str(std::str::from_utf8(&piece[..length]).unwrap());
+    }
+    assert!(seen.contains("text/event-stream"), "{seen}");
+    drop(stream);
+    eventually("the tool is dropped", || fixture.site.trace() == ["started", "dropped"]);
+    assert_eq!(fixture.audit().wait_for(1)["outcome"], "CANCELLED");
+}
+
+#[test]
 fn a_plain_function_hears_that_its_client_went_away() {
     let fixture = Fixture::start("[tools.grind]\ntimeout = \"10s\"");
     let mut connection = Connection::open(fixture.serving.address);

@@ -109,6 +109,17 @@ fn one_path_and_one_method_are_served() {
 }
 
 #[test]
+fn heads_have_a_bound() {
+    let fixture = Fixture::start("");
+    let request = || fixture.serving.request().key(&fixture.key.key).message(&call(1, "ping", json!({})));
+    assert_eq!(request().with("X-Long", &"x".repeat(100_000)).send().status, 431);
+    let many = (0..200).fold(request(), |request, n| request.with(&format!("X-{n}"), "x"));
+    assert_eq!(many.send().status, 431);
+    assert_eq!(request().with("X-Long", &"x".repeat(10_000)).send().status, 200);
+    assert_eq!(fixture.audit().records().len(), 1);
+}
+
+#[test]
 fn health_is_for_everybody_and_tells_nothing_else() {
     let fixture = Fixture::start("");
     for (path, body) in [("/healthz", "ok\n"), ("/readyz", "ready\n")] {

@@ -106,6 +106,29 @@ fn every_other_request_is_charged_as_well() {
 }
 
 #[test]
+fn a_call_that_never_reaches_its_tool_is_charged_as_well() {
+    let fixture = Fixture::start("[agents]\nrate = \"2/min\"");
+    let ping = call(7, "ping", json!({}));
+    let mirrored = modern(7, "tools/call", json!({"name": "ping"}));
+    for (index, (message, header, value, status)) in [
+        (&ping, "Accept", "text/html", 406),
+        (&ping, "MCP-Protocol-Version", "1900-01-01", 400),
+        (&mirrored, "Mcp-Name", "echo", 400),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let key = fixture.site.issue(&format!("agent{index}"), &["*"]);
+        let request = fixture.serving.request().key(&key.key).message(message).replace(header, value);
+        assert_eq!([request.send().status, request.send().status], [status, status], "{header}");
+        let limited = request.send();
+        assert_eq!(limited.rpc_error(), (429, 429), "{header}");
+        assert_eq!(limited.json()["id"], 7);
+        assert_eq!(fixture.audit().wait_for(index * 3 + 3)["outcome"], "RATE_LIMITED", "{header}");
+    }
+}
+
+#[test]
 fn a_missing_scope_is_a_tool_error_for_a_key() {
     let fixture = Fixture::start("");
     let key = fixture.site.issue("reporting", &["revenue.read"]);

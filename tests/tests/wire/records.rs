@@ -19,6 +19,8 @@ fn every_request_of_a_caller_leaves_one_record() {
         (request("a", "tools/list", json!({})), "tools/list", "OK", Value::Null),
         (modern(1, "server/discover", json!({})), "server/discover", "OK", Value::Null),
         (request(1, "prompts/list", json!({})), "prompts/list", "OK", Value::Null),
+        (request(1, "tools/list", json!({"cursor": "x"})), "tools/list", "INVALID_REQUEST", Value::Null),
+        (request(1, "made/up", json!({})), "unknown", "INVALID_REQUEST", Value::Null),
         (call(1, "ping", json!({})), "tools/call", "OK", json!("ping")),
         (modern(1, "tools/call", json!({"name": "ping"})), "tools/call", "OK", json!("ping")),
         (

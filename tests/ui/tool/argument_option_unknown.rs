@@ -6,7 +6,7 @@ struct Orders;
 impl Orders {
     /// Find an order.
     #[tool(scope = "orders.read", rate = "10/min")]
-    async fn find_order(&self, #[arg(min = 1)] id: u32) -> String {
+    async fn find_order(&self, #[arg(unit = "EUR")] id: u32) -> String {
         let _ = id;
         String::new()
     }

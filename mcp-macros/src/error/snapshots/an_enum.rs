@@ -5,22 +5,33 @@ const _: () = {
     use __m::{
         DescribeDisplay as _, DescribeError as _, DescribeNothing as _, IsNot as _,
     };
-    const _: () = __m::assert!(
-        (! (__m::Is:: < Cow < 'static, str > > ::ERROR || __m::Is:: < Cow < 'static, str
-        > > ::SEND_ERROR) || __m::Is:: < Cow < 'static, str > > ::TEXT),
-        "`RecordNotFound` carries another error, whose text may hold SQL, paths or secrets\nhelp: write `#[tool_error(internal)]` to keep it in the log, or `#[tool_error(expose)]` if every caller may read it"
-    );
+    const _: () = __m::no_field_may_leak::<
+        __m::Field<
+            {
+                (__m::Is::<Cow<'static, str>>::ERROR
+                    || __m::Is::<Cow<'static, str>>::SEND_ERROR)
+                    && !__m::Is::<Cow<'static, str>>::TEXT
+            },
+        >,
+    >();
     #[cfg(feature = "mail")]
-    const _: () = __m::assert!(
-        (! (__m::Is:: < Option < Box < [MailState] > > > ::ERROR || __m::Is:: < Option <
-        Box < [MailState] > > > ::SEND_ERROR) || __m::Is:: < Option < Box < [MailState] >
-        > > ::TEXT) && (! (__m::Is:: < Box < [MailState] > > ::ERROR || __m::Is:: < Box <
-        [MailState] > > ::SEND_ERROR) || __m::Is:: < Box < [MailState] > > ::TEXT) && (!
-        (__m::Is:: < [MailState] > ::ERROR || __m::Is:: < [MailState] > ::SEND_ERROR) ||
-        __m::Is:: < [MailState] > ::TEXT) && (! (__m::Is:: < MailState > ::ERROR ||
-        __m::Is:: < MailState > ::SEND_ERROR) || __m::Is:: < MailState > ::TEXT),
-        "`Mail` carries another error, whose text may hold SQL, paths or secrets\nhelp: write `#[tool_error(internal)]` to keep it in the log, or `#[tool_error(expose)]` if every caller may read it"
-    );
+    const _: () = __m::no_field_may_leak::<
+        __m::Field<
+            {
+                (__m::Is::<Option<Box<[MailState]>>>::ERROR
+                    || __m::Is::<Option<Box<[MailState]>>>::SEND_ERROR)
+                    && !__m::Is::<Option<Box<[MailState]>>>::TEXT
+                    || (__m::Is::<Box<[MailState]>>::ERROR
+                        || __m::Is::<Box<[MailState]>>::SEND_ERROR)
+                        && !__m::Is::<Box<[MailState]>>::TEXT
+                    || (__m::Is::<[MailState]>::ERROR
+                        || __m::Is::<[MailState]>::SEND_ERROR)
+                        && !__m::Is::<[MailState]>::TEXT
+                    || (__m::Is::<MailState>::ERROR || __m::Is::<MailState>::SEND_ERROR)
+                        && !__m::Is::<MailState>::TEXT
+            },
+        >,
+    >();
     #[automatically_derived]
     impl<T: Display> __m::ToolError for RevenueError<T> {
         const CODES: &'static [__m::CodeSpec] = &[

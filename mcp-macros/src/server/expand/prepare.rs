@@ -78,7 +78,6 @@ fn binding(argument: &Argument) -> Ident {
 /// Decodes all arguments, so that every one that is wrong is reported, and goes on if none is.
 fn decode(tool: &Tool, span: Span) -> TokenStream {
     let mut takes = TokenStream::new();
-    let mut sure = Vec::new();
     let mut unwraps = TokenStream::new();
     let mut before = 0_usize;
     let mut conditions: Vec<&TokenStream> = Vec::new();
@@ -93,17 +92,13 @@ fn decode(tool: &Tool, span: Span) -> TokenStream {
         };
         let arg = arg(argument);
         takes.extend(quote_spanned!(span=> #cfg let #value = #arg.take(__given, #place);));
+        // In a tuple: clippy would like a `?` there, which is slower to compile, and has it written in the user's name.
+        unwraps.extend(quote_spanned!(span=> #cfg let (__m::Some(#value),) = (#value,) else { return __m::None };));
         if cfg.is_empty() {
             before += 1;
-            sure.push(value);
         } else {
             conditions.push(cfg);
-            unwraps.extend(quote_spanned!(span=> #cfg let (__m::Some(#value),) = (#value,) else { return __m::None };));
         }
-    }
-    // A tuple of one, too: clippy would like a `?` there, and has it written in the user's name.
-    if !sure.is_empty() {
-        takes.extend(quote_spanned!(span=> let (#(__m::Some(#sure),)*) = (#(#sure,)*) else { return __m::None };));
     }
     quote_spanned!(span=> #takes #unwraps)
 }

@@ -111,11 +111,11 @@ fn argument_spec(cfg: &TokenStream, argument: &Argument) -> TokenStream {
     let rules = rules.iter().map(|rule| match rule {
         Rule::Range(range) => bounds_of(range, span),
         Rule::Length(length) => {
-            let (min, max) = size(*length, span);
+            let (min, max) = size(*length);
             quote_spanned!(span=> __m::length(#min, #max))
         }
         Rule::Items(items) => {
-            let (min, max) = size(*items, span);
+            let (min, max) = size(*items);
             quote_spanned!(span=> __m::items(#min, #max))
         }
         Rule::Pattern(pattern) => quote_spanned!(span=> __m::Rule::Pattern(#pattern)),
@@ -131,22 +131,27 @@ fn argument_spec(cfg: &TokenStream, argument: &Argument) -> TokenStream {
 }
 
 fn bounds_of(range: &Bounds, span: Span) -> TokenStream {
-    let number = |number: Number| match number {
-        Number::Integer(integer) => {
+    let Bounds { minimum, maximum, exclusive } = *range;
+    if let (Some(Number::Integer(minimum)), Some(Number::Integer(maximum)), false) = (minimum, maximum, exclusive) {
+        let [minimum, maximum] = [minimum, maximum].map(Literal::i128_unsuffixed);
+        return quote_spanned!(span=> __m::integers(#minimum, #maximum));
+    }
+    let number = |number: Option<Number>| match number {
+        None => quote_spanned!(span=> __m::None),
+        Some(Number::Integer(integer)) => {
             let integer = Literal::i128_unsuffixed(integer);
-            quote_spanned!(span=> __m::Number::Integer(#integer))
+            quote_spanned!(span=> __m::Some(__m::Number::Integer(#integer)))
         }
-        Number::Float(float) => {
+        Some(Number::Float(float)) => {
             let float = Literal::f64_unsuffixed(float);
-            quote_spanned!(span=> __m::Number::Float(#float))
+            quote_spanned!(span=> __m::Some(__m::Number::Float(#float)))
         }
     };
-    let (minimum, maximum) = (maybe(range.minimum.map(number), span), maybe(range.maximum.map(number), span));
-    let exclusive = range.exclusive;
+    let (minimum, maximum) = (number(minimum), number(maximum));
     quote_spanned!(span=> __m::range(#minimum, #maximum, #exclusive))
 }
 
-fn size(size: Size, span: Span) -> (TokenStream, TokenStream) {
-    let bound = |bound: Option<u64>| maybe(bound.map(Literal::u64_unsuffixed), span);
-    (bound(size.min), bound(size.max))
+/// Open ends are the ends of what there is.
+fn size(size: Size) -> (Literal, Literal) {
+    (Literal::u64_unsuffixed(size.min.unwrap_or(0)), Literal::u64_unsuffixed(size.max.unwrap_or(u64::MAX)))
 }

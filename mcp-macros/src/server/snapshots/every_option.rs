@@ -119,14 +119,12 @@ const _: () = {
             .take(__given, 2 + <[()]>::len(&[#[cfg(feature = "email")] ()]));
         let page = __m::arg::<Page>()
             .take(__given, 3 + <[()]>::len(&[#[cfg(feature = "email")] ()]));
-        let (__m::Some(region), __m::Some(limit), __m::Some(keys_), __m::Some(page)) = (
-            region,
-            limit,
-            keys_,
-            page,
-        ) else { return __m::None };
+        let (__m::Some(region),) = (region,) else { return __m::None };
+        let (__m::Some(limit),) = (limit,) else { return __m::None };
         #[cfg(feature = "email")]
         let (__m::Some(email),) = (email,) else { return __m::None };
+        let (__m::Some(keys_),) = (keys_,) else { return __m::None };
+        let (__m::Some(page),) = (page,) else { return __m::None };
         __given.fill("region", &region);
         __given.cost((|| limit / 10)());
         __m::tool_must_be_send(async move {
@@ -230,11 +228,7 @@ const _: () = {
                             &[__m::Rule::Format("email"), __m::Rule::Pii],
                         ),
                     __m::arg::<Vec<D::Key>>()
-                        .spec(
-                            "keys",
-                            "",
-                            &[__m::items(__m::Some(1), __m::Some(50)), __m::Rule::Strict],
-                        ),
+                        .spec("keys", "", &[__m::items(1, 50), __m::Rule::Strict]),
                     __m::arg::<Page>().spec("page", "", &[__m::Rule::Flatten]),
                 ],
                 ..__m::result::<Result<Json<Vec<<Orders<'d, D>>::Row>>, SearchError>>()

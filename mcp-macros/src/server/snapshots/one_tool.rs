@@ -36,9 +36,8 @@ const _: () = {
     {
         let country = __m::arg::<String>().take(__given, 0);
         let months = __m::arg::<u32>().take(__given, 1);
-        let (__m::Some(country), __m::Some(months)) = (country, months) else {
-            return __m::None
-        };
+        let (__m::Some(country),) = (country,) else { return __m::None };
+        let (__m::Some(months),) = (months,) else { return __m::None };
         __m::tool_must_be_send(async move {
             let __open = __call.admitted()?;
             let __out = <Revenue>::get_revenue_data(
@@ -73,18 +72,14 @@ const _: () = {
                         .spec(
                             "country",
                             "Country, as on the invoices.",
-                            &[__m::length(__m::Some(1), __m::Some(40))],
+                            &[__m::length(1, 40)],
                         ),
                     __m::arg::<u32>()
                         .spec(
                             "months",
                             "How many months back from the newest invoice.",
                             &[
-                                __m::range(
-                                    __m::Some(__m::Number::Integer(1)),
-                                    __m::Some(__m::Number::Integer(240)),
-                                    false,
-                                ),
+                                __m::integers(1, 240),
                                 __m::Rule::Default(|| __m::default::<u32>(12)),
                             ],
                         ),

@@ -18,21 +18,29 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::config;
+use address::Proxies;
 
 pub use service::HttpService;
 
 /// How long the head of a request may take to arrive.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 
-/// How long calls that run may take to finish once the server stops. Tools have their own, shorter bounds.
+/// How long a connection may say nothing that is a request.
+const FIRST_REQUEST_TIME: Duration = Duration::from_secs(20);
+
+/// How long calls that run may take to finish once the server stops.
 const DRAIN_TIME: Duration = Duration::from_secs(30);
 
 /// Accepts connections until `stop` completes, then turns `/readyz` red and lets what runs finish.
 pub async fn serve(listener: TcpListener, service: HttpService, config: &config::Http, stop: impl Future<Output = ()>) {
     let connections = Arc::new(Connections::new(config));
+    let proxies = Proxies::new(config);
     let graceful = GracefulShutdown::new();
+    let cut_off = CancellationToken::new();
     let mut stop = std::pin::pin!(stop);
     loop {
         let accept = std::pin::pin!(listener.accept());
@@ -48,20 +56,30 @@ pub async fn serve(listener: TcpListener, service: HttpService, config: &config:
             }
         };
         // Above the bounds, the connection is closed without a word: words cost what the bound protects.
-        let Some(place) = connections.take(peer.ip()) else { continue };
+        let Some(place) = connections.take(peer.ip(), proxies.trust(peer.ip().to_canonical())) else { continue };
         // Answers are small and whole; waiting for more to send only delays them.
         let _ = stream.set_nodelay(true);
         let service = service.clone();
+        let spoken = Arc::new(Notify::new());
+        let first = Arc::clone(&spoken);
         let answer = hyper::service::service_fn(move |mut request: Request<Incoming>| {
             let service = service.clone();
+            first.notify_one();
             request.extensions_mut().insert(peer);
             async move { Ok::<_, std::convert::Infallible>(service.handle(request).await) }
         });
         let connection = builder().serve_connection(TokioIo::new(stream), answer).into_owned();
         let watched = graceful.watch(connection);
+        let cut_off = cut_off.clone();
         tokio::spawn(async move {
+            let given_up = std::pin::pin!(async {
+                // hyper's own deadline for a head starts only once it knows the version of the protocol.
+                if tokio::time::timeout(FIRST_REQUEST_TIME, spoken.notified()).await.is_ok() {
+                    cut_off.cancelled().await;
+                }
+            });
             // How a connection ends is the client's business.
-            let _ = watched.await;
+            let _ = select(std::pin::pin!(watched), given_up).await;
             drop(place);
         });
     }
@@ -70,6 +88,7 @@ pub async fn serve(listener: TcpListener, service: HttpService, config: &config:
     if tokio::time::timeout(DRAIN_TIME, graceful.shutdown()).await.is_err() {
         tracing::warn!(target: "mcp_runtime::http", "some calls did not finish in time and are cut off");
     }
+    cut_off.cancel();
 }
 
 fn builder() -> Builder<TokioExecutor> {
@@ -108,11 +127,13 @@ impl Connections {
         Self { limit: config.connections, limit_per_address: config.connections_per_address, open: Mutex::default() }
     }
 
-    fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+    /// A place for a connection from an address; a proxy's own address counts for nobody's.
+    fn take(self: &Arc<Self>, address: IpAddr, is_proxy: bool) -> Option<Place> {
         let address = address::counted(address);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let (total, by_address) = &mut *open;
-        if *total >= self.limit || by_address.get(&address).is_some_and(|count| *count >= self.limit_per_address) {
+        let crowded = by_address.get(&address).is_some_and(|count| *count >= self.limit_per_address);
+        if *total >= self.limit || (crowded && !is_proxy) {
             return None;
         }
         *total += 1;
@@ -175,13 +196,18 @@ mod tests {
         let config = config::Http { connections: 3, connections_per_address: 2, ..config::Http::default() };
         let connections = Arc::new(Connections::new(&config));
         let [a, b]: [IpAddr; 2] = ["192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap()];
-        let first = connections.take(a).unwrap();
-        let _second = connections.take(a).unwrap();
-        assert!(connections.take(a).is_none());
-        let _third = connections.take(b).unwrap();
-        assert!(connections.take(b).is_none(), "the total is reached");
+        let first = connections.take(a, false).unwrap();
+        let _second = connections.take(a, false).unwrap();
+        assert!(connections.take(a, false).is_none());
+        let _third = connections.take(b, false).unwrap();
+        assert!(connections.take(b, false).is_none(), "the total is reached");
         drop(first);
-        assert!(connections.take(b).is_some());
+        assert!(connections.take(b, false).is_some());
         assert_eq!(connections.open.lock().unwrap().1.len(), 2);
+
+        let config = config::Http { connections_per_address: 1, ..config::Http::default() };
+        let connections = Arc::new(Connections::new(&config));
+        let _first = connections.take(a, true).unwrap();
+        assert!(connections.take(a, true).is_some(), "all clients share a proxy's address");
     }
 }

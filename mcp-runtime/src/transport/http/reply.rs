@@ -11,9 +11,9 @@ use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 
 use crate::auth::Refusal;
-use crate::error::{Failure, code};
+use crate::error::{Failure, code, whole_seconds};
 use crate::limit::{Bucket, Quota};
-use crate::transport::envelope;
+use crate::transport::envelope::{self, FORBIDDEN, MALFORMED, TOO_MANY_REQUESTS, UNAUTHENTICATED, UNAVAILABLE};
 use crate::transport::exchange::Reply;
 
 pub(crate) type Answer = Response<BoxBody<Bytes, Infallible>>;
@@ -21,13 +21,6 @@ pub(crate) type Answer = Response<BoxBody<Bytes, Infallible>>;
 /// draft-ietf-httpapi-ratelimit-headers.
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-
-/// Codes of JSON-RPC errors that are ours: outside of the range that JSON-RPC reserves, named after HTTP's.
-pub(crate) const MALFORMED: i32 = 400;
-pub(crate) const UNAUTHENTICATED: i32 = 401;
-pub(crate) const FORBIDDEN: i32 = 403;
-pub(crate) const TOO_MANY_REQUESTS: i32 = 429;
-pub(crate) const UNAVAILABLE: i32 = 503;
 
 pub(super) fn json(status: StatusCode, body: &Value) -> Answer {
     let mut response = bytes(status, Bytes::from(body.to_string()));
@@ -128,7 +121,7 @@ pub(super) fn add_limits(headers: &mut HeaderMap, reply: &Reply) {
         };
         let Quota { window, remaining, reset, .. } = quota;
         let policy = format!("\"{name}\";q={};w={}", window.count, window.period.as_secs());
-        let state = format!("\"{name}\";r={remaining};t={}", seconds(*reset));
+        let state = format!("\"{name}\";r={remaining};t={}", whole_seconds(*reset));
         for (header, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, state)] {
             if let Ok(value) = HeaderValue::try_from(value) {
                 headers.insert(header, value);
@@ -141,10 +134,5 @@ pub(super) fn add_limits(headers: &mut HeaderMap, reply: &Reply) {
 }
 
 fn insert_retry_after(headers: &mut HeaderMap, after: Duration) {
-    headers.insert(RETRY_AFTER, HeaderValue::from(seconds(after).max(1)));
-}
-
-/// Whole seconds, rounded up: who waits them out gets through.
-fn seconds(duration: Duration) -> u64 {
-    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+    headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
 }

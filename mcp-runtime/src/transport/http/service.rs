@@ -24,10 +24,11 @@ use super::hosts::Hosts;
 use super::reply::{self, Answer};
 use crate::auth::{Authenticate, Refusal};
 use crate::caller::Caller;
-use crate::config::{Config, InvalidConfig, RateLimited};
+use crate::config::{Config, RateLimited};
 use crate::error::{Correlation, code};
 use crate::gate::Gate;
 use crate::record::{Recording, Via};
+use crate::spec::Rule;
 use crate::transport::adapter::Adapter;
 use crate::transport::envelope::{self, Envelope};
 use crate::transport::exchange::Exchange;
@@ -40,7 +41,7 @@ const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 /// How long a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
-/// Request headers that a page of an allowed origin may send.
+/// Request headers that a page of an allowed origin may send, whatever the tools.
 const PAGE_HEADERS: &str = "authorization, content-type, mcp-protocol-version, mcp-method, mcp-name";
 /// Response headers that it may read.
 const PAGE_ANSWERS: &str = "www-authenticate, retry-after, ratelimit, ratelimit-policy";
@@ -62,19 +63,18 @@ struct Inner {
     baseline_scope: Option<String>,
     rate_limited: RateLimited,
     ready: AtomicBool,
+    /// Request headers that a page of an allowed origin may send.
+    page_headers: HeaderValue,
 }
 
 impl HttpService {
     /// A service over a gate.
-    ///
-    /// # Errors
-    /// A configuration that cannot be used.
     pub(crate) fn new(
         gate: Arc<Gate>,
         forward: Arc<dyn Forward>,
         authenticate: Arc<dyn Authenticate>,
         config: &Config,
-    ) -> Result<Self, InvalidConfig> {
+    ) -> Self {
         let adapter = Adapter::new(Arc::clone(&gate), forward, config.http.list);
         let mut rmcp = StreamableHttpServerConfig::default();
         // Without sessions nothing is kept for a client between requests, so there is nothing to steal or to fill.
@@ -83,18 +83,20 @@ impl HttpService {
         // Host, Origin and size are checked here, before a credential is looked at.
         rmcp.allowed_hosts = Vec::new();
         rmcp.max_request_body_bytes = MAX_BODY_BYTES;
-        Ok(Self(Arc::new(Inner {
+        let page_headers = page_headers(&gate);
+        Self(Arc::new(Inner {
             gate,
             authenticate,
             rmcp: StreamableHttpService::new(move || Ok(adapter.clone()), Arc::default(), rmcp),
             path: config.http.path.clone(),
             hosts: Hosts::new(&config.http),
-            proxies: Proxies::new(&config.http)?,
+            proxies: Proxies::new(&config.http),
             failures: Failures::new(&config.auth),
             baseline_scope: config.auth.baseline_scope.clone(),
             rate_limited: config.http.rate_limited,
             ready: AtomicBool::new(true),
-        })))
+            page_headers,
+        }))
     }
 
     /// Turns `/readyz` red: no new work should come, what runs may finish.
@@ -173,7 +175,7 @@ impl Inner {
         if is_page && request.method() == Method::OPTIONS {
             let mut answer = reply::empty(StatusCode::NO_CONTENT);
             answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
-            answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(PAGE_HEADERS));
+            answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_HEADERS, self.page_headers.clone());
             return answer;
         }
         if request.method() != Method::POST {
@@ -201,15 +203,14 @@ impl Inner {
         reply::refused(refusal, self.baseline_scope.as_deref())
     }
 
-    /// A request of an identified caller: it leaves one record, by the gate or here.
+    /// A request of an identified caller: it leaves one record.
     async fn of_caller<B>(&self, parts: Parts, body: B, caller: Arc<Caller>) -> Answer
     where
         B: Body + Send + 'static,
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let claimed = Arc::new(AtomicBool::new(false));
-        let mut recording = Recording::new(self.gate.sinks(), &caller, "", Correlation::new(), Via::Http, &claimed);
+        let recording = Recording::new(self.gate.sinks(), &caller, Correlation::new(), Via::Http);
         let read = match read(&parts, body).await {
             Ok(body) => envelope::read(&body)
                 .map(|envelope| (envelope, body))
@@ -219,68 +220,49 @@ impl Inner {
         let (envelope, body) = match read {
             Ok(read) => read,
             Err(answer) => {
-                // A client that sends nonsense pays for it like for anything else.
-                let limited = self.gate.charge_request(&caller).err();
-                recording.edit(|record| record.outcome = code::INVALID_REQUEST);
-                return match limited {
-                    Some(failure) => {
-                        recording.failed(&failure);
-                        reply::too_many_requests(None, &failure)
-                    }
-                    None => answer,
+                return match Exchange::unreadable(&self.gate, &caller, &recording) {
+                    Ok(()) => answer,
+                    Err(failure) => reply::too_many_requests(None, &failure),
                 };
             }
         };
-        recording.edit(|record| {
-            record.method = envelope.method;
-            record.request = crate::arguments::shown(&envelope.id_text());
-        });
-        if !envelope.is_call()
-            && let Err(failure) = self.gate.charge_request(&caller)
-        {
-            recording.failed(&failure);
-            return reply::too_many_requests(envelope.id.as_ref(), &failure);
+        match Exchange::begin(&self.gate, caller, &envelope, Via::Http, recording) {
+            Ok(exchange) => self.hand_over(parts, body, &envelope, exchange).await,
+            Err(failure) => reply::too_many_requests(envelope.id.as_ref(), &failure),
         }
-        let answer = self.hand_over(parts, body, &envelope, caller, claimed).await;
-        let outcome = if answer.status().is_success() { "OK" } else { code::INVALID_REQUEST };
-        recording.edit(|record| record.outcome = outcome);
-        answer
     }
 
     /// Lets rmcp answer, and says in status and headers what the gate decided.
-    async fn hand_over(
-        &self,
-        mut parts: Parts,
-        body: Bytes,
-        envelope: &Envelope,
-        caller: Arc<Caller>,
-        claimed: Arc<AtomicBool>,
-    ) -> Answer {
-        let exchange = Exchange::new(caller, envelope.arguments.clone(), Via::Http, claimed);
+    async fn hand_over(&self, mut parts: Parts, body: Bytes, envelope: &Envelope, exchange: Exchange) -> Answer {
         parts.extensions.insert(exchange.clone());
         parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         let mut answer = self.rmcp.handle(Request::from_parts(parts, Full::new(body))).await;
         let id = envelope.id.as_ref();
         if answer.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
             // The media type was right: rmcp says so of JSON that is no message of MCP.
-            let error = envelope::error(id, -32600, "the message is none of MCP's", None);
-            return reply::json(StatusCode::BAD_REQUEST, &error);
+            let error = envelope::error(id, envelope::INVALID_REQUEST, "the message is none of MCP's", None);
+            answer = reply::json(StatusCode::BAD_REQUEST, &error);
         }
-        if !envelope.is_call() {
+        exchange.recording().presume(if answer.status().is_success() { "OK" } else { code::INVALID_REQUEST });
+        let Some(reply) = exchange.reply() else {
+            // Not the gate's answer: the user's handler's, or rmcp's own.
+            if envelope.is_call()
+                && let Err(failure) = Exchange::unreadable(&self.gate, exchange.caller(), exchange.recording())
+            {
+                return reply::too_many_requests(id, &failure);
+            }
             return cleaned(answer, id).await;
+        };
+        if let Some(scopes) = &reply.step_up {
+            return reply::step_up(id, scopes);
         }
-        if let Some(reply) = exchange.reply() {
-            if let Some(scopes) = &reply.step_up {
-                return reply::step_up(id, scopes);
-            }
-            if let (Some(failure), RateLimited::Http429) = (&reply.rate_limited, self.rate_limited) {
-                answer = reply::too_many_requests(id, failure);
-            }
-            if reply.malformed {
-                *answer.status_mut() = StatusCode::BAD_REQUEST;
-            }
-            reply::add_limits(answer.headers_mut(), reply);
+        if let (Some(failure), RateLimited::Http429) = (&reply.rate_limited, self.rate_limited) {
+            answer = reply::too_many_requests(id, failure);
         }
+        if reply.malformed {
+            *answer.status_mut() = StatusCode::BAD_REQUEST;
+        }
+        reply::add_limits(answer.headers_mut(), reply);
         answer
     }
 }
@@ -299,10 +281,24 @@ async fn cleaned(answer: Answer, id: Option<&serde_json::Value>) -> Answer {
             Response::from_parts(parts, Full::new(body).boxed())
         }
         Err(_) => {
-            let error = envelope::error(id, -32603, "the answer cannot be sent", None);
+            let error = envelope::error(id, envelope::INTERNAL_ERROR, "the answer cannot be sent", None);
             reply::json(StatusCode::OK, &error)
         }
     }
+}
+
+/// The headers that mirror arguments of tools belong to those that a page may send.
+fn page_headers(gate: &Gate) -> HeaderValue {
+    let mut headers = PAGE_HEADERS.to_owned();
+    for argument in gate.tools().policy().tools.iter().flat_map(|tool| tool.spec.arguments) {
+        for rule in argument.rules {
+            if let Rule::Header(name) = rule {
+                headers.push_str(", mcp-param-");
+                headers.push_str(name);
+            }
+        }
+    }
+    HeaderValue::try_from(headers).unwrap_or(HeaderValue::from_static(PAGE_HEADERS))
 }
 
 /// Reads a body of JSON, within its bounds.
@@ -312,12 +308,13 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     if !is_json(&parts.headers) {
-        let error = envelope::error(None, -32600, "the Content-Type has to be application/json", None);
+        let error =
+            envelope::error(None, envelope::INVALID_REQUEST, "the Content-Type has to be application/json", None);
         return Err(reply::json(StatusCode::UNSUPPORTED_MEDIA_TYPE, &error));
     }
     let too_large = || {
         let message = format!("the body is larger than {MAX_BODY_BYTES} bytes");
-        reply::json(StatusCode::PAYLOAD_TOO_LARGE, &envelope::error(None, -32600, &message, None))
+        reply::json(StatusCode::PAYLOAD_TOO_LARGE, &envelope::error(None, envelope::INVALID_REQUEST, &message, None))
     };
     let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > MAX_BODY_BYTES as u64) {

@@ -1,0 +1,102 @@
+//! `serve`, and what it prints.
+
+use mcp_tests::http::Request;
+use mcp_tests::message::{call, request};
+use mcp_tests::process::{Serving, finish, texts};
+use serde_json::{Value, json};
+
+use crate::site;
+
+#[test]
+fn dev_prints_what_works_as_printed_and_leaves_nothing_behind() {
+    let site = site("");
+    let mut serving = Serving::start(&mut site.bare(&["serve", "--http", "127.0.0.1:0", "--dev", "--json"]));
+    let printed = first_line(&mut serving);
+    assert_eq!(printed["url"], serving.url.as_str());
+    let key = printed["key"].as_str().unwrap();
+    let client = &printed["client"]["mcpServers"]["fixture"];
+    assert_eq!((&client["type"], &client["url"]), (&json!("http"), &json!(serving.url)));
+    assert_eq!(client["headers"]["Authorization"], format!("Bearer {key}"));
+    // The curl line that people see: no headers but these.
+    let listed =
+        Request::new(serving.address).key(key).message(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}));
+    assert_eq!(listed.send().json()["result"]["tools"].as_array().unwrap().len(), 15, "every scope");
+    assert!(!site.path("state").exists() && !site.path("audit.jsonl").exists());
+    serving.terminate();
+    assert!(serving.wait().success());
+
+    let mut again = Serving::start(&mut site.bare(&["serve", "--http", "127.0.0.1:0", "--dev"]));
+    let stale = Request::new(again.address).key(key).message(&call(1, "ping", json!({}))).send();
+    assert_eq!(stale.status, 401, "the key ended with its process");
+    again.terminate();
+    again.wait();
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut again.child().stdout.take().unwrap(), &mut text).unwrap();
+    assert!(text.contains(&format!("curl -s {} -H 'Authorization: Bearer mcpk_", again.url)), "{text}");
+    assert!(text.contains("\"mcpServers\""), "{text}");
+}
+
+fn first_line(serving: &mut Serving) -> Value {
+    let mut line = String::new();
+    let mut out = std::io::BufReader::new(serving.child().stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut out, &mut line).unwrap();
+    serde_json::from_str(&line).unwrap()
+}
+
+#[test]
+fn dev_keeps_issued_keys_working() {
+    let site = site("");
+    let key = site.issue("agent", &["*"]);
+    let serving = site.serve_with(&["--dev"]);
+    assert_eq!(serving.ask(&key, &call(1, "ping", json!({})))["result"]["content"][0]["text"], "pong");
+    assert_eq!(site.json(&["keys", "list"]).as_array().unwrap().len(), 1, "the key of --dev is not stored");
+}
+
+#[test]
+fn the_address_of_the_configuration_is_used() {
+    let site = site("[http]\naddress = \"127.0.0.1:0\"");
+    let key = site.issue("agent", &["*"]);
+    let serving = Serving::start(&mut site.command(&["serve", "--json"]));
+    assert_eq!(serving.ask(&key, &request(1, "ping", json!({})))["result"], json!({}));
+    assert_ne!(serving.address.port(), 8787);
+}
+
+#[test]
+fn state_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let site = site("");
+    let key = site.issue("agent", &["*"]);
+    let serving = site.serve();
+    serving.ask(&key, &call(1, "ping", json!({})));
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&site.state()), 0o700);
+    let mut files = 0;
+    for file in std::fs::read_dir(site.state()).unwrap() {
+        let path = file.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        files += 1;
+    }
+    assert!(files >= 4, "database, its log, the digest key, .gitignore");
+    assert_eq!(mode(&site.path("audit.jsonl")), 0o600);
+    assert_eq!(std::fs::read_to_string(site.state().join(".gitignore")).unwrap(), "*\n");
+}
+
+#[test]
+fn options_of_the_server_stand_beside_ours() {
+    let site = site("");
+    let (help, _) = texts(&finish(&mut site.bare(&["serve", "--help"])));
+    assert!(help.contains("--trace <FILE>") && help.contains("--http <ADDR>"), "{help}");
+    let elsewhere = finish(&mut site.bare(&["keys", "list", "--trace", "x"]));
+    assert_eq!(elsewhere.status.code(), Some(2), "and nowhere else");
+    let (version, _) = texts(&finish(&mut site.bare(&["--version"])));
+    assert_eq!(version, "fixture 9.8.7\n");
+}
+
+#[test]
+fn a_constructor_that_fails_stops_the_start() {
+    let site = site("");
+    let output = finish(&mut site.command(&["serve", "--http", "127.0.0.1:0", "--trace", "/nonexistent/trace"]));
+    let (out, err) = texts(&output);
+    assert_eq!((output.status.code(), out.as_str()), (Some(1), ""));
+    assert_eq!(err, "Error: No such file or directory (os error 2)\n");
+}
