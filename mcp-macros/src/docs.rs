@@ -35,11 +35,15 @@ fn block(comment: &str) -> Vec<String> {
     if let [_, rest @ ..] = lines.as_mut_slice() {
         let is_blank = |line: &str| line.trim().is_empty();
         if rest.iter().all(|line| is_blank(line) || line.trim_start().starts_with('*')) {
-            rest.iter_mut().for_each(|line| *line = line.trim_start().strip_prefix('*').unwrap_or(line));
+            for line in &mut *rest {
+                *line = line.trim_start().strip_prefix('*').unwrap_or(line);
+            }
         }
         let indentation = |line: &str| line.len() - line.trim_start().len();
         let common = rest.iter().filter(|line| !is_blank(line)).map(|line| indentation(line)).min().unwrap_or(0);
-        rest.iter_mut().for_each(|line| *line = line.get(common..).unwrap_or(""));
+        for line in rest {
+            *line = line.get(common..).unwrap_or("");
+        }
     }
     if let [first, ..] = lines.as_mut_slice() {
         *first = first.strip_prefix(' ').unwrap_or(first);
@@ -183,9 +187,9 @@ mod tests {
         let plain = " Revenue of one\n        country.\n          indented";
         check(
             quote!(#[doc = #plain]),
-            &expect![[r#"
+            &expect![[r"
                 Revenue of one country.
-                  indented"#]],
+                  indented"]],
         );
     }
 

@@ -1,4 +1,4 @@
-//! The attributes of `mcp-runtime`: [`server`], [`tool`] and the derive [`ToolError`](derive@ToolError).
+//! The attributes of `mcp-runtime`: [`server`](macro@server), [`tool`](macro@tool) and the derive [`ToolError`](derive@ToolError).
 //!
 //! Everything that production needs of a tool is said in its attribute, and what is left out is a compile error that
 //! says what to write. The crate is a part of `mcp-runtime`, which re-exports it; use it from there.
@@ -117,6 +117,9 @@ pub fn server(options: TokenStream, item: TokenStream) -> TokenStream {
 /// | `title = "Get an order"` | the name for people | none |
 /// | `description = "…"` | what the tool does, for the model | the doc comment; compile error if there is none |
 /// | `icons = ["https://…"]` | addresses of icons, `https:` or `data:image/` | none |
+///
+/// Of a doc comment, the lines of one paragraph are joined, since a model has no use for where they are wrapped; lists,
+/// tables, code and indented lines keep theirs.
 ///
 /// Names, titles and descriptions may hold no character that a reviewer does not see and a model reads: controls,
 /// bidirectional and zero-width characters, tags.

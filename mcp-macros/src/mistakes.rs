@@ -126,6 +126,26 @@ pub(crate) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
+/// The texts of the `compile_error!`s among the tokens.
+#[cfg(test)]
+pub(crate) fn texts(tokens: TokenStream) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut after = false;
+    for token in tokens {
+        match token {
+            proc_macro2::TokenTree::Ident(ident) => after = ident == "compile_error",
+            proc_macro2::TokenTree::Group(group) if after => {
+                let text: syn::LitStr = syn::parse2(group.stream()).unwrap();
+                found.push(text.value());
+                after = false;
+            }
+            proc_macro2::TokenTree::Group(group) => found.extend(self::texts(group.stream())),
+            _ => {}
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

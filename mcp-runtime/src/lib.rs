@@ -110,4 +110,5 @@ pub use protected::Protected;
 pub use protected::StdioError;
 /// Blocks of content, for tools that return images, audio, links or embedded resources.
 pub use rmcp::model::ContentBlock as Content;
-pub use {rmcp, schemars};
+pub use tokio_util::sync::CancellationToken;
+pub use {http, jiff, rmcp, schemars};

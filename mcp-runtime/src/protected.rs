@@ -99,7 +99,7 @@ impl Protected {
         use crate::transport::stdio::Lines;
 
         let credential = bearer_parts(credential).ok_or(StdioError::Refused(crate::auth::Refusal::Malformed))?;
-        authenticate.authenticate(&credential).await.map_err(StdioError::Refused)?;
+        crate::auth::verify(&*authenticate, &credential).await.map_err(StdioError::Refused)?;
         let adapter = Adapter::new(Arc::clone(&self.gate), Arc::clone(&self.forward), self.config.http.list);
         let lines = Lines::new(reader, writer, Arc::clone(&self.gate), authenticate, credential);
         let running = rmcp::serve_server(adapter, lines).await;

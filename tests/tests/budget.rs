@@ -48,7 +48,8 @@ fn source(tools: usize, arguments: usize) -> String {
          #[mcp_runtime::server(name = \"shop\", rate = \"300/min\")]\nimpl Shop {\n",
     );
     for tool in 0..tools {
-        let arguments: Vec<_> = ARGUMENTS.iter().take(arguments).map(|(name, option)| format!("{option} {name}")).collect();
+        let arguments: Vec<_> =
+            ARGUMENTS.iter().take(arguments).map(|(name, option)| format!("{option} {name}")).collect();
         let _ = write!(
             source,
             "    /// Revenue of one country, month by month.\n    #[tool(scope = \"shop.read\", rate = \"10/min\", timeout = \

@@ -5,6 +5,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::derive;
+use crate::mistakes::texts;
 
 fn printed(tokens: &TokenStream) -> String {
     let file = syn::parse2(tokens.clone()).unwrap_or_else(|error| panic!("{error}: {tokens}"));
@@ -62,15 +63,9 @@ fn mistakes() {
             #[tool_error(code = "not-found")] NotFound,
         }
     });
-    let texts: Vec<String> = tokens
-        .to_string()
-        .split("compile_error")
-        .skip(1)
-        .map(|text| text.split('"').nth(1).unwrap_or_default().replace("\\n", "\n"))
-        .collect();
     expect![[r#"
         the code `TIMEOUT` is the framework's: an agent could not tell the two apart
-        help: rename the variant, or write `#[tool_error(code = \
+        help: rename the variant, or write `#[tool_error(code = "UPSTREAM_TIMEOUT")]`
         `internal` and `expose` contradict each other
         help: keep one: `internal` sends the error to the log alone, `expose` sends its text to the caller
         `code` has no effect: an internal error is answered with the code `INTERNAL` and no more
@@ -82,11 +77,11 @@ fn mistakes() {
         `Generic` carries `T`, which may be an error of any kind
         help: write `#[tool_error(internal)]` to keep it in the log, or `#[tool_error(expose)]` if every caller may read it
         `#[tool_error]` on a variant has no option `retry`
-        help: write `retry_after = \
+        help: write `retry_after = "30s"`
         `not-found` is no error code
-        help: codes are in SCREAMING_SNAKE_CASE, 64 bytes at the most: `code = \
+        help: codes are in SCREAMING_SNAKE_CASE, 64 bytes at the most: `code = "NOT_FOUND"`
         `HTTPError` and `HttpError` have the same code `HTTP_ERROR`
-        help: rename one, or write `#[tool_error(code = \"#]].assert_eq(&texts.join("\n"));
+        help: rename one, or write `#[tool_error(code = "…")]` on both if they are meant to share it"#]].assert_eq(&texts(tokens).join("\n"));
     assert!(derive(quote!(union U { a: u32 })).to_string().contains("compile_error"));
     assert!(derive(quote!(enum)).is_empty());
 }

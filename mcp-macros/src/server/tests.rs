@@ -5,30 +5,12 @@ use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::quote;
 
 use super::{lone_tool, server};
+use crate::mistakes::texts as mistakes;
 
 /// The expansion, printed.
 fn printed(tokens: &TokenStream) -> String {
     let file = syn::parse2(tokens.clone()).unwrap_or_else(|error| panic!("{error}: {tokens}"));
     prettyplease::unparse(&file)
-}
-
-/// The texts of the `compile_error!`s among the tokens.
-fn mistakes(tokens: TokenStream) -> Vec<String> {
-    let mut texts = Vec::new();
-    let mut after = false;
-    for token in tokens {
-        match token {
-            TokenTree::Ident(ident) => after = ident == "compile_error",
-            TokenTree::Group(group) if after => {
-                let text: syn::LitStr = syn::parse2(group.stream()).unwrap();
-                texts.push(text.value());
-                after = false;
-            }
-            TokenTree::Group(group) => texts.extend(mistakes(group.stream())),
-            _ => {}
-        }
-    }
-    texts
 }
 
 fn check(options: TokenStream, item: TokenStream, expected: &Expect) {

@@ -23,9 +23,10 @@ fn number(text: &str) -> Option<(u64, &str)> {
 fn unknown_unit(text: &str, unit: &str, units: &[(&str, u64)], correct: impl Fn(&str) -> String) -> Fault {
     let names = || units.iter().map(|(name, _)| *name);
     if unit.is_empty() {
+        let usual = names().find(|name| matches!(*name, "s" | "KiB")).unwrap_or_default();
         return Fault::new(
             format_args!("`{}` has no unit", text.escape_debug()),
-            format_args!("the units are {}", one_of(names())),
+            format_args!("write one behind it, as in `{}`; the units are {}", correct(usual), one_of(names())),
         );
     }
     let what = format!("`{}` is no unit, in `{}`", unit.escape_debug(), text.escape_debug());

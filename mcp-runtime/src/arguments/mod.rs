@@ -30,7 +30,8 @@ pub(crate) struct Checked {
 /// Text that is no JSON object, or has a key twice: no arguments at all.
 pub(crate) fn check(raw: &str, schema: &Compiled) -> Result<Checked, strict::Malformed> {
     let mut sent = strict::object(raw)?;
-    sent.values_mut().for_each(integral);
+    let lenient = sent.iter_mut().filter(|(name, _)| !schema.strict.contains(&name.as_str()));
+    lenient.for_each(|(_, value)| integral(value));
     let mut filled = sent.clone();
     for (name, default) in &schema.defaults {
         if !filled.contains_key(*name) {

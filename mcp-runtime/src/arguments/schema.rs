@@ -15,6 +15,8 @@ pub(crate) struct Compiled {
     pub(crate) published: Map<String, Value>,
     /// What stands in for arguments that are left out.
     pub(crate) defaults: Vec<(&'static str, Value)>,
+    /// Arguments whose numbers are taken as they are written.
+    pub(crate) strict: Vec<&'static str>,
     validator: Validator,
     names: Vec<String>,
 }
@@ -74,7 +76,9 @@ impl Compiled {
             published.insert("$defs".to_owned(), Value::Object(definitions));
         }
         let validator = compile(&Value::Object(published.clone()))?;
-        let compiled = Self { published, defaults, validator, names };
+        let is_strict = |argument: &&ArgumentSpec| argument.rules.iter().any(|rule| matches!(rule, Rule::Strict));
+        let strict = arguments.iter().filter(is_strict).map(|argument| argument.name).collect();
+        let compiled = Self { published, defaults, strict, validator, names };
         compiled.check_defaults()?;
         Ok(compiled)
     }

@@ -102,6 +102,29 @@ impl<T: Authenticate + ?Sized> Authenticate for Arc<T> {
     }
 }
 
+/// How long an [`Authenticate`] may take.
+#[cfg(any(feature = "http", feature = "stdio"))]
+const VERIFY_TIME: Duration = Duration::from_secs(10);
+
+/// Asks for the caller, within time and whatever the implementation does: one that hangs or panics verifies nobody.
+///
+/// # Errors
+/// What it says, or [`Refusal::Unavailable`].
+#[cfg(any(feature = "http", feature = "stdio"))]
+pub(crate) async fn verify(authenticate: &dyn Authenticate, request: &Parts) -> Result<Arc<Caller>, Refusal> {
+    use futures_util::FutureExt;
+    use std::panic::AssertUnwindSafe;
+
+    let asked = AssertUnwindSafe(async { authenticate.authenticate(request).await }).catch_unwind();
+    let broken = match tokio::time::timeout(VERIFY_TIME, asked).await {
+        Ok(Ok(answer)) => return answer,
+        Ok(Err(panic)) => format!("it panicked: {}", crate::gate::panic_text(panic)),
+        Err(_) => "it did not answer in time".to_owned(),
+    };
+    tracing::error!(target: "mcp_runtime::auth", cause = broken.escape_debug().to_string(), "authentication broke");
+    Err(Refusal::Unavailable { retry_after: Duration::from_secs(1) })
+}
+
 /// Why a request has no caller. Its text is safe to show to anyone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

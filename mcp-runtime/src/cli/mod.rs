@@ -126,6 +126,9 @@ where
     let Cli { globals, command } = cli;
     let output = Output { json: globals.json };
     let config = Config::load(globals.config.as_deref())?;
+    if !matches!(command, Command::Serve { .. }) {
+        config.check()?;
+    }
     let state = || state::location(globals.state.as_deref(), &config);
     match command {
         Command::Serve { serve, options } => {

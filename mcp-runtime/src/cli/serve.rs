@@ -104,7 +104,7 @@ where
             output.print(|| json!({ "url": url }), String::new)?;
         }
     }
-    match (listening, serve.stdio) {
+    let outcome = match (listening, serve.stdio) {
         (Some((listener, service, _)), false) => {
             http::serve(listener, service, &protected.config().http, stop_signal()).await;
             Ok(())
@@ -127,7 +127,16 @@ where
             };
             Box::pin(futures_util::future::join(both.0, until_client_ends)).await.1
         }
+    };
+    if protected.gate().has_busy_threads() {
+        // A thread cannot be ended, and the end of the runtime would wait for it. Everything else is done and recorded.
+        tracing::warn!(target: "mcp_runtime::cli", "a blocking tool still runs; the process ends without it");
+        if let Err(error) = &outcome {
+            eprintln!("Error: {error}");
+        }
+        std::process::exit(i32::from(outcome.is_err()));
     }
+    outcome
 }
 
 async fn over_stdio(protected: &Protected, authenticate: Arc<dyn Authenticate>, dev_key: Option<&str>) -> Result {

@@ -53,7 +53,6 @@ pub(super) fn parse(text: &str, variables: impl Iterator<Item = (String, String)
         names.sort();
         InvalidConfig::new(format!("in the variables {}: {}", names.join(", "), error.message()))
     })?;
-    config.check()?;
     Ok(config)
 }
 
@@ -94,7 +93,9 @@ mod tests {
     use crate::limit::parse_rate;
 
     fn with(text: &str, variables: &[(&str, &str)]) -> Result<Config, InvalidConfig> {
-        parse(text, variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+        let config = parse(text, variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))?;
+        config.check()?;
+        Ok(config)
     }
 
     #[test]

@@ -211,10 +211,11 @@ impl InvalidConfig {
 }
 
 impl Config {
-    /// Reads a file, if there is one, and the variables of the process.
+    /// Reads a file, if there is one, and the variables of the process. What is unsafe together is refused where a server
+    /// is made of it, since the command line may still change it.
     ///
     /// # Errors
-    /// A file that cannot be read, an unknown key, a value of another type, an unsafe combination.
+    /// A file that cannot be read, an unknown key, a value of another type.
     pub fn load(file: Option<&Path>) -> Result<Self, InvalidConfig> {
         load::load(file, std::env::vars_os())
     }
@@ -222,9 +223,11 @@ impl Config {
     /// Reads TOML text.
     ///
     /// # Errors
-    /// As [`Config::load`].
+    /// As [`Config::load`], and an unsafe combination.
     pub fn parse(text: &str) -> Result<Self, InvalidConfig> {
-        load::parse(text, std::iter::empty())
+        let config = load::parse(text, std::iter::empty())?;
+        config.check()?;
+        Ok(config)
     }
 
     /// Refuses what is unsafe together.

@@ -109,11 +109,15 @@ pub(super) fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     let text = String::deserialize(deserializer)?;
     parse_size(&text).map(Some).ok_or_else(|| {
         D::Error::custom(format!(
-            "`{}` is no size: write it as in \"64KiB\"; units are B, KiB and MiB",
+            "`{}` is no size: write it as in \"64KiB\"; units are B, KiB, MiB and GiB, \
+             the largest is 1GiB",
             text.escape_debug()
         ))
     })
 }
+
+/// The largest one, as in the attribute.
+const MAX_SIZE: u64 = 1 << 30;
 
 fn parse_size(text: &str) -> Option<u64> {
     let text = text.trim();
@@ -121,9 +125,27 @@ fn parse_size(text: &str) -> Option<u64> {
     let (count, unit) = text.split_at(digits);
     let factor = match unit.trim() {
         "B" => 1,
-        "KiB" => 1024,
-        "MiB" => 1024 * 1024,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
         _ => return None,
     };
-    count.parse::<u64>().ok()?.checked_mul(factor).filter(|size| *size > 0)
+    count.parse::<u64>().ok()?.checked_mul(factor).filter(|size| (1..=MAX_SIZE).contains(size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_those_of_the_attribute() {
+        for (text, size) in [("1B", 1), ("64KiB", 65_536), ("2MiB", 2 << 20), ("1GiB", MAX_SIZE), ("1024MiB", MAX_SIZE)]
+        {
+            assert_eq!(parse_size(text), Some(size), "{text}");
+        }
+        for bad in ["", "64", "KiB", "0B", "64KB", "64kib", "1.5MiB", "-1B", "2GiB", "1025MiB", "99999999999999999999B"]
+        {
+            assert_eq!(parse_size(bad), None, "{bad}");
+        }
+    }
 }

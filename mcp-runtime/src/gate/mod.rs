@@ -153,6 +153,12 @@ impl Gate {
         &self.tools
     }
 
+    /// Whether a plain `fn` still runs, answered or not.
+    #[cfg(feature = "cli")]
+    pub(crate) fn has_busy_threads(&self) -> bool {
+        self.threads.available_permits() < BLOCKING_THREADS
+    }
+
     pub(crate) fn sinks(&self) -> &Arc<Sinks> {
         &self.sinks
     }

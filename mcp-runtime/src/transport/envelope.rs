@@ -130,6 +130,9 @@ pub(crate) const FORBIDDEN: i32 = 403;
 pub(crate) const TOO_MANY_REQUESTS: i32 = 429;
 pub(crate) const UNAVAILABLE: i32 = 503;
 
+/// The longest name of a method: a made-up one is repeated in the answer.
+const MAX_METHOD_BYTES: usize = 128;
+
 /// Reads a message.
 ///
 /// # Errors
@@ -165,6 +168,9 @@ pub(crate) fn read(body: &Bytes) -> Result<Envelope, Rejection> {
     };
     let method: String =
         serde_json::from_str(method.get()).map_err(|_| rejected(INVALID_REQUEST, "`method` has to be a string"))?;
+    if method.len() > MAX_METHOD_BYTES {
+        return Err(rejected(INVALID_REQUEST, "`method` is longer than any of MCP's"));
+    }
     let known = METHODS.binary_search(&method.as_str()).map_or("unknown", |index| METHODS[index]);
     let is_call = known == "tools/call";
     let params = member("params");

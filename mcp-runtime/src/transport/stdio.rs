@@ -21,7 +21,7 @@ use super::envelope::{
 };
 use super::exchange::Exchange;
 use super::render;
-use crate::auth::{Authenticate, Refusal};
+use crate::auth::{Authenticate, Refusal, verify};
 use crate::error::{Correlation, Failure, code};
 use crate::gate::Gate;
 use crate::record::{Recording, Via};
@@ -122,7 +122,7 @@ impl<R: AsyncRead + Send + Unpin> Reader<R> {
 
     /// Reads one message: what to hand on, or what to answer at once.
     async fn message(&mut self, line: Result<Bytes, TooLong>) -> Result<RxJsonRpcMessage<RoleServer>, Option<Value>> {
-        let caller = self.authenticate.authenticate(&self.credential).await;
+        let caller = verify(&*self.authenticate, &self.credential).await;
         let read = match &line {
             Ok(line) => envelope::read(line).map_err(|rejection| rejection.to_json()),
             Err(TooLong) => {

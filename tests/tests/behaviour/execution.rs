@@ -118,6 +118,8 @@ impl Running {
             std::thread::sleep(Duration::from_millis(1));
         }
         self.heard.notify_one();
+        // Long enough that the caller is answered first.
+        std::thread::sleep(Duration::from_millis(300));
     }
 
     /// Breaks.

@@ -5,6 +5,7 @@ mod execution;
 mod guards;
 mod hygiene;
 mod limits;
+mod listing;
 mod outputs;
 mod records;
 mod scopes;

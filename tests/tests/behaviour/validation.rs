@@ -72,6 +72,12 @@ impl Checked {
         }))
     }
 
+    /// Numbers as they are written.
+    #[tool(any_caller, rate = inherit)]
+    async fn exactly(&self, #[arg(strict)] strict: Option<u32>, lenient: Option<u32>) -> Json<Value> {
+        Json(json!([strict, lenient]))
+    }
+
     /// A page.
     #[tool(any_caller, rate = inherit)]
     async fn paged(&self, query: String, #[arg(flatten)] page: Page) -> Json<Value> {
@@ -282,6 +288,14 @@ async fn good_arguments_reach_the_tool_as_they_are() {
         client().call("none", Value::Null).await.unwrap_err().to_string(),
         "the arguments cannot be used: the value is not an object"
     );
+}
+
+#[tokio::test]
+async fn a_strict_argument_takes_no_float_for_an_integer() {
+    let answer = client().call("exactly", json!({"strict": 10, "lenient": 10.0})).await.unwrap();
+    assert_eq!(answer.json(), json!({"result": [10, 10]}));
+    let found = violations("exactly", json!({"strict": 10.0})).await;
+    assert_eq!(found, [("/strict".to_owned(), "decode".to_owned(), "must be u32".to_owned())]);
 }
 
 #[tokio::test]

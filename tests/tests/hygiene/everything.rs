@@ -112,7 +112,7 @@ fn the_server() {
 fn a_tool_with_every_option() {
     let spec = &Orders::TOOLS[0].spec;
     assert_eq!((spec.name, spec.title), ("orders.search", Some("Search")));
-    assert_eq!(spec.description, "Search the orders,\nnewest first.");
+    assert_eq!(spec.description, "Search the orders, newest first.");
     assert_eq!(spec.icons, ["https://example.com/icon.png"]);
     let Requirement::Any(scopes) = spec.scope else { panic!("{:?}", spec.scope) };
     assert_eq!(scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>(), ["orders:{region}:read", "orders.admin"]);

@@ -21,7 +21,7 @@ impl Project {
             "[package]\nname = {name:?}\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n\
              {runtime} = {{ package = \"mcp-runtime\", path = {:?}, default-features = false }}\nschemars = \"1\"\n\
              serde = {{ version = \"1\", features = [\"derive\"] }}\n\n[workspace]\n\n[profile.dev]\ndebug = false\n",
-            root.join("mcp-runtime")
+            root.join("mcp-runtime").display().to_string()
         );
         fs::create_dir_all(folder.join("src")).expect("the target folder takes files");
         fs::write(folder.join("Cargo.toml"), manifest).expect("the target folder takes files");

@@ -1,5 +1,6 @@
 use mcp_runtime::server;
 
+#[derive(Debug)]
 struct Orders;
 
 #[server(name = "orders", rate = "300/min")]

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, VARY,
 };
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -22,7 +22,7 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use super::address::{Failures, Proxies};
 use super::hosts::Hosts;
 use super::reply::{self, Answer};
-use crate::auth::{Authenticate, Refusal};
+use crate::auth::{Authenticate, Refusal, verify};
 use crate::caller::Caller;
 use crate::config::{Config, RateLimited};
 use crate::error::{Correlation, code};
@@ -182,7 +182,7 @@ impl Inner {
             return reply::method_not_allowed();
         }
         let (mut parts, body) = request.into_parts();
-        let caller = match self.authenticate.authenticate(&parts).await {
+        let caller = match verify(&*self.authenticate, &parts).await {
             Ok(caller) => caller,
             Err(refusal) => return self.refuse(refusal, &parts),
         };
@@ -244,6 +244,8 @@ impl Inner {
             answer = reply::json(StatusCode::BAD_REQUEST, &error);
         }
         exchange.recording().presume(if answer.status().is_success() { "OK" } else { code::INVALID_REQUEST });
+        // What one caller is answered is nobody else's.
+        answer.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         let Some(reply) = exchange.reply() else {
             // Not the gate's answer: the user's handler's, or rmcp's own.
             if envelope.is_call()
