@@ -1,4 +1,5 @@
-//! The attributes of `mcp-runtime`: [`server`](macro@server), [`tool`](macro@tool) and the derive [`ToolError`](derive@ToolError).
+//! The attributes of `mcp-runtime`: [`server`](macro@server), [`tool`](macro@tool) and the derive
+//! [`ToolError`](derive@ToolError).
 //!
 //! Everything that production needs of a tool is said in its attribute, and what is left out is a compile error that
 //! says what to write. The crate is a part of `mcp-runtime`, which re-exports it; use it from there.

@@ -61,8 +61,9 @@
 //!
 //! # Prompts and resources
 //!
-//! Write rmcp's `impl ServerHandler` for the same type; it is found and served behind the same authentication, limits and
-//! records. Its tools are never asked.
+//! Write rmcp's `impl ServerHandler` for the same type; it is found and served behind the same authentication, per-agent
+//! limit and records. Scopes hold for tools: every authenticated caller can read prompts and resources. The handler's own
+//! tools are never asked.
 //!
 //! # Features
 //!

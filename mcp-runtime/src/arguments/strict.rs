@@ -18,7 +18,7 @@ pub enum Malformed {
     /// A key of an object stands twice.
     #[error("a key stands twice in an object")]
     DuplicateKey,
-    /// More keys and items than [`MAX_NODES`].
+    /// More keys and items than one text may hold.
     #[error("the value has too many parts")]
     TooLarge,
     /// JSON, and no object.

@@ -9,7 +9,7 @@
 //! Scopes come before limits, so that a stranger cannot drain a bucket; limits before validation, so that a looping
 //! agent pays for its bad calls; a scope with an argument asks first for a grant that could fill it, so that nobody
 //! probes the schema of what they can never call; permit and guard come last, since they cost most. A new check goes
-//! into [`Gate::decide`], in the place that its cost and what it reveals give it.
+//! into `Gate::decide`, in the place that its cost and what it reveals give it.
 
 mod listing;
 mod slots;

@@ -77,7 +77,7 @@ pub const fn result<R: ToolResult>() -> Returned<R> {
     }
 }
 
-/// A result's type, erased like [`Arg`].
+/// A result's type, erased like `Arg`.
 pub struct Returned<R> {
     spec: OutputSpec,
     answer: fn(R, &CallState) -> Outcome,

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use mcp_tests::http::Connection;
-use mcp_tests::message::call;
+use mcp_tests::message::{call, tool_error};
 use mcp_tests::process::eventually;
 use serde_json::json;
 
@@ -162,4 +162,15 @@ fn a_panic_and_a_hang_are_answered() {
     let error = mcp_tests::message::tool_error(&fixture.ask(&call(3, "grind", json!({"milliseconds": 1000}))));
     assert_eq!(error["code"], "TIMEOUT");
     fixture.assert_alive();
+}
+
+#[test]
+fn a_stuck_thread_does_not_keep_the_process() {
+    let mut fixture = Fixture::start("[tools.grind]\ntimeout = \"100ms\"");
+    let answer = fixture.serving.ask(&fixture.key, &call(1, "grind", json!({ "milliseconds": 30_000 })));
+    assert_eq!(tool_error(&answer)["code"], "TIMEOUT");
+    fixture.serving.terminate();
+    let started = Instant::now();
+    assert!(fixture.serving.wait().success());
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
