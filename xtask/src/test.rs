@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{Result, child, clients, dependencies, target, tools};
+use crate::{Result, child, clients, dependencies, root, target, tools};
 
 /// The whole run; a step gets what is left of it where that is less than its own limit.
 const TOTAL: Duration = Duration::from_mins(80);
@@ -33,7 +33,7 @@ const STEPS: [Step; 8] = [
     Step { name: "test", about: "all tests and documentation examples, with every feature on", minutes: 60, run: test },
     Step {
         name: "features",
-        about: "mcp-runtime compiles with each of its features alone, and with none",
+        about: "mcp-runtime compiles with each of its features alone, and with none; so do the fuzz targets",
         minutes: 30,
         run: features,
     },
@@ -150,7 +150,10 @@ fn summarise(results: &[(&str, f32, Result)], took: Duration) -> Result {
 fn fmt(_: &Context) -> Result {
     child::run(child::cargo().args(["fmt", "--all", "--check"]))?;
     // Without `--all`, which follows paths into our own workspace once more.
-    child::run(child::cargo().args(["fmt", "--check", "--manifest-path", "benches/Cargo.toml"]))
+    for workspace in ["benches", "fuzz"] {
+        child::run(child::cargo().args(["fmt", "--check"]).current_dir(root().join(workspace)))?;
+    }
+    Ok(())
 }
 
 fn clippy(_: &Context) -> Result {
@@ -174,6 +177,9 @@ fn features(context: &Context) -> Result {
             failed.push(if name.is_empty() { "none at all" } else { name });
         }
     }
+    // Fuzz targets are run by hand; that they compile is checked here.
+    let fuzz = ["check", "--locked", "--quiet", "--manifest-path", "fuzz/Cargo.toml", "--target-dir"];
+    child::run(child::cargo().args(fuzz).arg(target(&context.metadata)?.join("fuzz")))?;
     if failed.is_empty() { Ok(()) } else { Err(format!("does not compile alone: {}", failed.join(", "))) }
 }
 
