@@ -52,8 +52,6 @@ fn a_configuration_that_cannot_be() {
         ("[http]\nrate_limited = \"http-500\"", &["http-429"]),
         ("[http]\nlist = \"some\"", &["granted"]),
         ("[http]\ntrusted_proxies = [\"everybody\"]", &["is no network"]),
-        ("[http]\naddress = \"0.0.0.0:0\"", &["behind_tls_proxy = true"]),
-        ("[http]\naddress = \"0.0.0.0:0\"\nbehind_tls_proxy = true", &["http.allowed_hosts"]),
         ("[tools.nothing]\nrate = \"1/s\"", &["tools.nothing: there is no such tool", "get_revenue"]),
         ("[tools.echo]\nrate = \"10/mn\"", &["10/min"]),
         ("[tools.echo]\nrate = \"0/min\"", &["10/min"]),
@@ -75,6 +73,21 @@ fn a_configuration_that_cannot_be() {
     ] {
         let site = site(config);
         refused(&mut serve(&site), messages);
+    }
+}
+
+#[test]
+fn an_address_that_others_reach() {
+    for (config, message) in [
+        ("[http]\naddress = \"0.0.0.0:0\"", "behind_tls_proxy = true"),
+        ("[http]\naddress = \"0.0.0.0:0\"\nbehind_tls_proxy = true", "http.allowed_hosts"),
+    ] {
+        let site = site(config);
+        refused(&mut site.command(&["serve"]), &[message]);
+        // What the command line says comes before what the file says.
+        let mut serving = site.serve();
+        serving.terminate();
+        assert!(serving.wait().success());
     }
 }
 
