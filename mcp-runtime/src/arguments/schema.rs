@@ -18,6 +18,8 @@ pub(crate) struct Compiled {
     /// Arguments whose numbers are taken as they are written.
     pub(crate) strict: Vec<&'static str>,
     validator: Validator,
+    /// A validator of each argument, for schemas that refer to themselves.
+    each: Option<Vec<(String, Validator)>>,
     names: Vec<String>,
 }
 
@@ -78,7 +80,8 @@ impl Compiled {
         let validator = compile(&Value::Object(published.clone()))?;
         let is_strict = |argument: &&ArgumentSpec| argument.rules.iter().any(|rule| matches!(rule, Rule::Strict));
         let strict = arguments.iter().filter(is_strict).map(|argument| argument.name).collect();
-        let compiled = Self { published, defaults, strict, validator, names };
+        let each = is_recursive(&published).then(|| each_argument(&published)).transpose()?;
+        let compiled = Self { published, defaults, strict, validator, each, names };
         compiled.check_defaults()?;
         Ok(compiled)
     }
@@ -87,6 +90,9 @@ impl Compiled {
     pub(crate) fn violations(&self, arguments: &Value) -> Vec<Violation> {
         if self.validator.is_valid(arguments) {
             return Vec::new();
+        }
+        if let Some(each) = &self.each {
+            return self.coarse(each, arguments);
         }
         let mut violations = Vec::new();
         for error in self.validator.iter_errors(arguments) {
@@ -97,6 +103,33 @@ impl Compiled {
         }
         violations.sort_by(|a, b| a.pointer.cmp(&b.pointer));
         violations.dedup();
+        violations.truncate(MAX_VIOLATIONS);
+        violations
+    }
+
+    /// What is wrong, by argument alone. Of a schema that refers to itself the validator collects the errors of every
+    /// branch at every depth, which a short text makes into hours and gigabytes.
+    fn coarse(&self, each: &[(String, Validator)], arguments: &Value) -> Vec<Violation> {
+        let Value::Object(arguments) = arguments else { return Vec::new() };
+        let required = self.published.get("required").and_then(Value::as_array);
+        let missing =
+            required.into_iter().flatten().filter_map(Value::as_str).filter(|name| !arguments.contains_key(*name));
+        let missing = missing.map(|name| Violation::new(format!("/{name}"), "required", "is required"));
+        let unknown = arguments
+            .keys()
+            .filter(|name| !self.names.contains(name))
+            .map(|name| violation::unknown("", name, &self.names));
+        let broken =
+            each.iter().filter(|(name, validator)| arguments.get(name).is_some_and(|value| !validator.is_valid(value)));
+        let broken = broken.map(|(name, _)| {
+            Violation::new(
+                format!("/{name}"),
+                "schema",
+                "does not have the form that the schema of this argument describes",
+            )
+        });
+        let mut violations: Vec<_> = missing.chain(broken).chain(unknown.take(MAX_VIOLATIONS)).collect();
+        violations.sort_by(|a, b| a.pointer.cmp(&b.pointer));
         violations.truncate(MAX_VIOLATIONS);
         violations
     }
@@ -113,6 +146,49 @@ impl Compiled {
             }
         }
     }
+}
+
+/// Whether a definition of the schema refers to itself, through others or not.
+pub(crate) fn is_recursive(schema: &Map<String, Value>) -> bool {
+    let Some(Value::Object(definitions)) = schema.get("$defs") else { return false };
+    definitions.keys().any(|start| {
+        let mut seen: Vec<&str> = Vec::new();
+        let mut open: Vec<&str> = references(&definitions[start]);
+        while let Some(name) = open.pop() {
+            // A name that is escaped in its reference is not found: it may be any.
+            if name == start || !definitions.contains_key(name) {
+                return true;
+            }
+            if !seen.contains(&name) {
+                seen.push(name);
+                open.extend(definitions.get(name).into_iter().flat_map(references));
+            }
+        }
+        false
+    })
+}
+
+/// The definitions that a schema refers to.
+fn references(schema: &Value) -> Vec<&str> {
+    match schema {
+        Value::Object(map) => {
+            let own = map.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix("#/$defs/"));
+            own.into_iter().chain(map.values().flat_map(references)).collect()
+        }
+        Value::Array(schemas) => schemas.iter().flat_map(references).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A validator of each argument.
+fn each_argument(schema: &Map<String, Value>) -> Result<Vec<(String, Validator)>, String> {
+    let Some(Value::Object(properties)) = schema.get("properties") else { return Ok(Vec::new()) };
+    let compiled = properties.iter().map(|(name, property)| {
+        let mut alone = property.as_object().cloned().unwrap_or_default();
+        alone.insert("$defs".to_owned(), schema.get("$defs").cloned().unwrap_or_default());
+        Ok((name.clone(), compile(&Value::Object(alone))?))
+    });
+    compiled.collect()
 }
 
 /// Compiles a schema: 2020-12, references inside of it only, formats asserted, patterns in linear time.
@@ -289,4 +365,42 @@ fn integer_bounds(format: &str) -> Option<(Value, Value)> {
         "uint" => (json!(0), json!(usize::MAX)),
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use schemars::JsonSchema;
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::__private::arg;
+
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(tag = "type")]
+    #[allow(dead_code)]
+    enum Filter {
+        And { children: Vec<Filter> },
+        Or { children: Vec<Filter> },
+        Leaf { value: u32 },
+    }
+
+    #[test]
+    fn a_schema_that_refers_to_itself_is_checked_in_bounded_time() {
+        const ARGUMENTS: &[ArgumentSpec] =
+            &[arg::<Filter>().spec("filter", "", &[]), arg::<u32>().spec("limit", "", &[])];
+        let schema = Compiled::new(ARGUMENTS).unwrap();
+        let mut filter = json!({ "type": "Leaf", "value": "wrong" });
+        for _ in 0..40 {
+            filter = json!({ "type": "And", "children": [filter] });
+        }
+        let started = Instant::now();
+        let violations = schema.violations(&json!({ "filter": filter, "limt": 1 }));
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+        let places: Vec<_> = violations.iter().map(|violation| violation.pointer.as_str()).collect();
+        assert_eq!(places, ["/filter", "/limit", "/limt"]);
+        let right = json!({ "filter": { "type": "Or", "children": [{ "type": "Leaf", "value": 1 }] }, "limit": 1 });
+        assert!(schema.violations(&right).is_empty());
+    }
 }

@@ -91,7 +91,7 @@ fn is_null_type(error: &ValidationError<'_>) -> bool {
     matches!(error.kind(), ValidationErrorKind::Type { kind: TypeKind::Single(JsonType::Null) })
 }
 
-fn unknown(at: &str, name: &str, known: &[String]) -> Violation {
+pub(super) fn unknown(at: &str, name: &str, known: &[String]) -> Violation {
     let shown = shown(name);
     let pointer = format!("{at}/{}", escape(&shown));
     let message = match (closest(name, known), known) {

@@ -45,6 +45,7 @@ where
     M: Future<Output = Result<S>>,
 {
     crate::telemetry::subscriber::init();
+    crate::telemetry::subscriber::report_panics();
     let store = state.open().await?;
     let caller = match &call.agent {
         Some(name) => of_agent(name, &store.list().await?)?,

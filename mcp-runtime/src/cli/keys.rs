@@ -63,6 +63,8 @@ pub(super) async fn keys(keys: Keys, state: &Location, output: Output) -> Result
     match keys.command {
         Command::Issue { agent, scopes, on_behalf_of, expires } => {
             let Lifetime(lifetime) = expires.unwrap_or(Lifetime(Some(LIFETIME)));
+            // As records show it, or without its source: the same agent.
+            let agent = agent.strip_prefix("key:").map_or(agent.clone(), str::to_owned);
             let issued = store.issue(&NewKey { agent, scopes, on_behalf_of, lifetime }).await?;
             show(&issued, output)
         }

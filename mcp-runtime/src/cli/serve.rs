@@ -44,6 +44,7 @@ where
     M: Future<Output = Result<S>>,
 {
     crate::telemetry::subscriber::init();
+    crate::telemetry::subscriber::report_panics();
     if let Some(address) = serve.http {
         config.http.address = address;
     }

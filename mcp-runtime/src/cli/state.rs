@@ -29,7 +29,8 @@ pub(super) fn location(state: Option<&Path>, config: &Config) -> Result<Location
             Some(path) if !path.is_empty() => Ok(Location::File(path.trim_start_matches("//").into())),
             _ => Err(Error::new(format!(
                 "[state] url: `{}` is no database that this server can use; write it as in \"sqlite:./state/credentials.db\"",
-                url.escape_debug()
+                // The rest of a URL may hold a password.
+                url.split_once(':').map_or("", |(scheme, _)| scheme).escape_debug()
             ))),
         },
     }

@@ -233,8 +233,11 @@ impl Config {
     /// Refuses what is unsafe together.
     pub(crate) fn check(&self) -> Result<(), InvalidConfig> {
         let http = &self.http;
-        if !http.path.starts_with('/') || http.path.contains(['?', '#', ' ']) {
-            return Err(InvalidConfig::new("http.path has to start with `/`, and to be a path alone, as in \"/mcp\""));
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-._~".contains(&b);
+        if !http.path.starts_with('/') || !http.path.bytes().all(plain) {
+            return Err(InvalidConfig::new(
+                "http.path has to start with `/`, and to be a plain path alone, as in \"/mcp\"",
+            ));
         }
         if ["/healthz", "/readyz"].contains(&http.path.as_str()) {
             return Err(InvalidConfig::new(

@@ -40,6 +40,7 @@ use crate::record::{Recording, Via};
 use crate::spec::Server;
 use crate::telemetry::Sinks;
 use crate::telemetry::redact::Redactor;
+use slots::Slot;
 use tools::Entry;
 
 pub(crate) use state::CallState;
@@ -179,7 +180,8 @@ impl Gate {
         let mut quota = None;
         let (name, arguments) = (request.tool, request.arguments);
         let decided = self.decide(request, &mut quota, &recording).await;
-        if decided.is_err() {
+        // Who is over a limit may come back very often: those records stay small.
+        if matches!(&decided, Err(Stop::Failed(failure)) if failure.code != code::RATE_LIMITED) {
             self.record_unread(name, arguments, &recording);
         }
         let outcome = match decided {
@@ -243,7 +245,11 @@ impl Gate {
         };
         recording.edit(|record| record.tool = Some(tool.spec.name));
 
-        tool.spec.scope.could_be_met(caller.grants()).map_err(Failure::missing_scopes)?;
+        if let Err(missing) = tool.spec.scope.could_be_met(caller.grants()) {
+            // To be refused costs the caller's own limits, and nobody else's.
+            self.charge(caller, None, 1, quota)?;
+            return Err(Failure::missing_scopes(missing).into());
+        }
 
         self.charge(caller, Some(tool), 1, quota)?;
 
@@ -262,27 +268,27 @@ impl Gate {
             Arc::clone(&self.threads),
         );
         let mut given = Given::new(tool.spec.arguments, arguments::by_parameter(values, tool.spec.arguments));
-        // Decoding runs code of the arguments' types.
+        // Decoding runs code of the arguments' types, and so does dropping what it decoded.
         let prepared = catch_unwind(AssertUnwindSafe(|| self.server.prepare(entry.index, &state, &mut given)));
-        let call = match prepared {
-            Ok(Some(call)) if given.violations.is_empty() => call,
-            Ok(_) => return Err(Failure::invalid_arguments(given.violations).into()),
-            Err(panic) => return Err(panicked(&state::panic_text(panic)).into()),
+        let call = prepared.map_err(|panic| panicked(&state::panic_text(panic)))?;
+        let admitted = match &call {
+            Some(_) if given.violations.is_empty() => self.admit(caller, tool, entry, &given, quota),
+            _ => Err(Box::new(Failure::invalid_arguments(given.violations))),
         };
-
-        if tool.spec.scope.reads_arguments() {
-            tool.spec.scope.met_with(caller.grants(), &given.segments).map_err(Failure::missing_scopes)?;
-        }
-
-        if given.cost > 1 {
-            self.affordable(caller, tool, given.cost)?;
-            // A call that comes back pays its first unit again, so the time to wait is that of the whole cost.
-            self.charge(caller, Some(tool), given.cost - 1, quota)
-                .or_else(|_| self.charge(caller, Some(tool), given.cost, quota))?;
-        }
-
-        let slot = entry.slots.take(caller.agent());
-        state.admit(slot.ok_or_else(|| state::overloaded("too many calls of this tool run already; try again soon"))?);
+        let call = match (admitted, call) {
+            (Ok(slot), Some(call)) => {
+                state.admit(slot);
+                call
+            }
+            (Ok(_), None) => return Err(Failure::internal("the tool prepared no call").into()),
+            (Err(failure), call) => {
+                let dropped = catch_unwind(AssertUnwindSafe(move || drop(call)));
+                return Err(dropped
+                    .err()
+                    .map_or(failure, |panic| Box::new(panicked(&state::panic_text(panic))))
+                    .into());
+            }
+        };
 
         let span = tracing::info_span!(
             target: "mcp_runtime::call",
@@ -294,6 +300,29 @@ impl Gate {
         let answer = run(call, tool, &state).instrument(span).await?;
 
         Ok(finish(answer, tool, entry)?)
+    }
+
+    /// The checks that need the decoded arguments, and the last one before the guard: is there room to run?
+    fn admit(
+        &self,
+        caller: &Caller,
+        tool: &ToolPolicy,
+        entry: &Entry,
+        given: &Given,
+        quota: &mut Option<Quota>,
+    ) -> Result<Slot, Refused> {
+        if tool.spec.scope.reads_arguments() {
+            let met = tool.spec.scope.met_with(caller.grants(), &given.segments);
+            met.map_err(|missing| Box::new(Failure::missing_scopes(missing)))?;
+        }
+        if given.cost > 1 {
+            self.affordable(caller, tool, given.cost)?;
+            // A call that comes back pays its first unit again, so the time to wait is that of the whole cost.
+            self.charge(caller, Some(tool), given.cost - 1, quota)
+                .or_else(|_| self.charge(caller, Some(tool), given.cost, quota))?;
+        }
+        let slot = entry.slots.take(caller.agent());
+        slot.ok_or_else(|| Box::new(state::overloaded("too many calls of this tool run already; try again soon")))
     }
 
     /// The limits of a call: the agent's, the subject's, the tool's.

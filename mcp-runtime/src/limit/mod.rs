@@ -63,7 +63,9 @@ impl Gcra {
     fn new(window: &Window) -> Self {
         let period = u64::try_from(window.period.as_nanos()).unwrap_or(u64::MAX);
         let interval = period.div_ceil(u64::from(window.count.max(1))).max(1);
-        Self { window: *window, interval, tolerance: interval.saturating_mul(u64::from(window.burst.max(1))) }
+        // A burst of more than a century's worth is cut to that: the sums below stay far from their bounds.
+        let tolerance = interval.saturating_mul(u64::from(window.burst.max(1))).min(u64::MAX / 4).max(interval);
+        Self { window: *window, interval, tolerance }
     }
 
     /// The arrival time after a call of this cost at `now`, or how long to wait.

@@ -4,7 +4,7 @@ use jsonschema::Validator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::arguments::schema::{bound_integers, compile};
+use crate::arguments::schema::{bound_integers, compile, is_recursive};
 use crate::spec::OutputSpec;
 
 /// A tool's output schema, compiled.
@@ -54,6 +54,10 @@ impl OutputSchema {
     pub(crate) fn problem(&self, value: &Value) -> Option<String> {
         if self.validator.is_valid(value) {
             return None;
+        }
+        if is_recursive(&self.published) {
+            // To collect what is wrong would take time without bound.
+            return Some("the value breaks a schema that refers to itself".to_owned());
         }
         let listed: Vec<_> = self
             .validator

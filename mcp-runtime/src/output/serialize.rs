@@ -220,6 +220,8 @@ impl<'a> ser::Serializer for Cleaner<'a> {
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<Value, Problem> {
         if name == UNTRUSTED {
+            // A list of places is output, too.
+            self.state.count(self.state.path.len() + 3)?;
             self.state.untrusted.push(self.state.path.clone());
         }
         value.serialize(self)

@@ -26,6 +26,8 @@ struct Open {
     file: File,
     /// Kept between lines, so that a line costs no allocation.
     line: Vec<u8>,
+    /// The last line may have been written in part: the next one starts anew.
+    torn: bool,
 }
 
 impl Audit {
@@ -45,16 +47,31 @@ impl Audit {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(failed)?;
-        Ok(Self { file: Mutex::new(Open { file, line: Vec::with_capacity(1024) }) })
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mut permissions = file.metadata().map_err(failed)?.permissions();
+            if permissions.mode() & 0o077 != 0 {
+                permissions.set_mode(permissions.mode() & 0o700);
+                file.set_permissions(permissions).map_err(failed)?;
+            }
+        }
+        Ok(Self { file: Mutex::new(Open { file, line: Vec::with_capacity(1024), torn: false }) })
     }
 
     /// Appends a record in one write, so that lines of several processes do not mix.
     pub(crate) fn append(&self, record: &CallRecord) -> io::Result<()> {
         let mut open = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let Open { file, line } = &mut *open;
+        let Open { file, line, torn } = &mut *open;
         line.clear();
+        if *torn {
+            line.push(b'\n');
+        }
         serde_json::to_writer(&mut *line, record)?;
         line.push(b'\n');
-        file.write_all(line)
+        *torn = true;
+        file.write_all(line)?;
+        *torn = false;
+        Ok(())
     }
 }

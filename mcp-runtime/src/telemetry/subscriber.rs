@@ -28,3 +28,13 @@ pub(crate) fn init() {
         builder.json().flatten_event(true).try_init()
     };
 }
+
+/// Reports panics as events: the standard hook writes the text as it is, so that an argument in it could forge lines of
+/// the log, or show what records leave out. The gate logs the text of a tool's panic, escaped, as the cause of its failure.
+pub(crate) fn report_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let thread = std::thread::current();
+        tracing::error!(target: "mcp_runtime::panic", place, thread = thread.name(), "panic");
+    }));
+}

@@ -59,9 +59,14 @@ pub(crate) fn tools(tools: Vec<Tool>) -> ListToolsResult {
 pub(crate) fn cleaned(message: Bytes) -> Result<Bytes, Problem> {
     // Escapes in JSON are the one other way that a control character can be written.
     let text = std::str::from_utf8(&message).unwrap_or_default();
-    if hygiene::clean(text).removed == 0 && !text.contains("\\u") {
+    if hygiene::clean(text).removed == 0 && !text.contains('\\') {
         return Ok(message);
     }
     let value: Value = serde_json::from_slice(&message).map_err(|error| Problem::Invalid(error.to_string()))?;
-    Ok(to_clean_value(&value, u64::MAX)?.value.to_string().into())
+    let mut clean = to_clean_value(&value, u64::MAX)?.value;
+    // An id goes back as it came, or the client does not know it again.
+    if let (Some(id), Value::Object(message)) = (value.get("id"), &mut clean) {
+        message.insert("id".to_owned(), id.clone());
+    }
+    Ok(clean.to_string().into())
 }

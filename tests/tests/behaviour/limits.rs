@@ -275,9 +275,13 @@ async fn a_refused_call_charges_no_limit() {
 #[tokio::test(start_paused = true)]
 async fn a_stranger_drains_no_bucket_and_bad_arguments_are_paid_for() {
     let (base, server) = server("");
-    let stranger = base.agent("a", ["other"]).unwrap();
-    for _ in 0..100 {
+    // To be refused costs the stranger's own limit over all tools, and no bucket of the tool.
+    let stranger = base.agent("stranger", ["other"]).unwrap();
+    for _ in 0..20 {
         assert_eq!(refused(&stranger, "checked", json!({})).await["code"], "PERMISSION_DENIED");
+    }
+    for _ in 0..100 {
+        limited(&stranger, "checked", json!({})).await;
     }
     let a = agent(&base, "a");
     for arguments in [json!({"n": 99}), json!({}), json!({"n": "x"})] {

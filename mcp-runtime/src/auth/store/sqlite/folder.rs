@@ -37,10 +37,13 @@ pub(super) fn digest_key(database: &Path) -> Result<[u8; 32], StoreError> {
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| failed(io::Error::other(error)))?;
         // Written whole under another name: of two processes that start together, one wins and both read the same.
-        let draft = database.with_file_name(format!("{DIGEST_KEY}.{}", std::process::id()));
+        let mut name = [0; 8];
+        getrandom::fill(&mut name).map_err(|error| failed(io::Error::other(error)))?;
+        let draft = database.with_file_name(format!("{DIGEST_KEY}.{:016x}", u64::from_be_bytes(name)));
         let written =
             private_options().write(true).create_new(true).open(&draft).and_then(|mut file| file.write_all(&key));
-        let linked = written.and_then(|()| fs::hard_link(&draft, &path));
+        written.map_err(failed)?;
+        let linked = fs::hard_link(&draft, &path);
         let _ = fs::remove_file(&draft);
         match linked {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(failed(error)),
@@ -77,6 +80,9 @@ fn prepare_folder(folder: &Path, file_name: &str) -> Result<bool, StoreError> {
     if !found.is_dir() {
         return Err(StoreError::NotAFolder { path: folder.into() });
     }
+    if !is_own(&found) {
+        return Err(StoreError::Exposed { path: folder.into() });
+    }
     let is_ours = holds_only(folder, file_name)?;
     protect_folder(folder, &found, is_ours)?;
     Ok(is_ours)
@@ -109,6 +115,9 @@ fn private_file(path: &Path) -> Result<(), StoreError> {
     }
     if !found.is_file() {
         return Err(StoreError::NotAFile { path: path.into() });
+    }
+    if !is_own(&found) {
+        return Err(StoreError::Exposed { path: path.into() });
     }
     let file = File::open(path).map_err(failed)?;
     let opened = file.metadata().map_err(failed)?;
@@ -191,6 +200,19 @@ fn protect_folder(folder: &Path, found: &Metadata, is_ours: bool) -> Result<(), 
 fn identity_of(metadata: &Metadata) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
     Some((metadata.dev(), metadata.ino()))
+}
+
+/// Whether the file is of the user that this process runs as: another user could put keys of its own into it. Where the
+/// system does not say who that is, the modes have to do.
+#[cfg(unix)]
+fn is_own(found: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata("/proc/self").map_or(true, |own| own.uid() == found.uid())
+}
+
+#[cfg(not(unix))]
+fn is_own(_: &Metadata) -> bool {
+    true
 }
 
 #[cfg(not(unix))]
