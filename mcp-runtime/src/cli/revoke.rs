@@ -10,7 +10,7 @@ use crate::auth::{CredentialStore, Revocation, Target};
 use crate::caller::Agent;
 
 #[derive(Args)]
-#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+#[command(arg_required_else_help = true)]
 pub(super) struct Revoke {
     /// Show who revoked what, and when
     #[arg(long)]
@@ -40,6 +40,9 @@ enum Command {
 
 pub(super) async fn revoke(revoke: Revoke, state: &Location, output: Output) -> Result {
     let store = state.open().await?;
+    if revoke.list && revoke.command.is_some() {
+        return Err(Error::new("--list shows what was cut off; leave it out to cut something off"));
+    }
     let target = match revoke.command {
         None if !revoke.list => {
             return Err(Error::new(

@@ -1,6 +1,6 @@
 //! `keys` and `revoke`.
 
-use mcp_tests::process::texts;
+use mcp_tests::process::{finish, texts};
 use serde_json::{Value, json};
 
 use crate::site;
@@ -131,7 +131,7 @@ fn what_cannot_be_is_refused() {
         (&["revoke", "key", &key.key], 1, "give the id of the key alone"),
         (&["revoke", "agent", ""], 1, "the name is empty"),
         (&["revoke"], 1, "say what to cut off"),
-        (&["revoke", "--list", "key", "x"], 2, "cannot be used"),
+        (&["revoke", "--list", "key", "x"], 1, "leave it out to cut something off"),
         (&["keys"], 2, "Usage"),
         (&["made-up"], 2, "unrecognized subcommand"),
         (&[], 2, "Usage"),
@@ -144,4 +144,16 @@ fn what_cannot_be_is_refused() {
         assert!(!err.contains(&key.key[18..]), "a secret is not repeated: {err}");
     }
     assert_eq!(site.json(&["keys", "list"]).as_array().unwrap().len(), 1, "nothing was made");
+}
+
+#[test]
+fn the_state_may_be_named_anywhere() {
+    let site = site("");
+    let key = site.issue("a", &["x"]);
+    let state = site.path("state");
+    let state = state.to_str().unwrap();
+    let between = finish(&mut site.bare(&["revoke", "--state", state, "key", &key.id]));
+    assert!(between.status.success(), "{:?}", texts(&between));
+    let before = finish(&mut site.bare(&["--state", state, "keys", "list", "--json"]));
+    assert!(texts(&before).0.contains("revoked"));
 }
