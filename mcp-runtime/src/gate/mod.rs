@@ -12,34 +12,33 @@
 //! into `Gate::decide`, in the place that its cost and what it reveals give it.
 
 mod listing;
+mod run;
 mod slots;
 mod state;
 mod tools;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
 
-use futures_util::FutureExt;
-use futures_util::future::{Either, select};
 use rmcp::model::ContentBlock;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
-use crate::__private::{Call, Outcome as Ran, Prepared};
+use crate::__private::{Call, Prepared};
 use crate::arguments::{self, Violation, strict::Malformed};
 use crate::caller::Caller;
 use crate::config::Config;
 use crate::context::CallContext;
 use crate::error::{Failure, code};
 use crate::limit::{Bucket, Identity, Limit, Limited, Memory, Quota, rate_text};
-use crate::output::{Answer, OutputBounds};
+use crate::output::OutputBounds;
 use crate::policy::ToolPolicy;
 use crate::record::{Recording, Via};
 use crate::spec::Server;
 use crate::telemetry::Sinks;
 use crate::telemetry::redact::Redactor;
+use run::{finish, panicked, run};
 use slots::Slot;
 use tools::Entry;
 
@@ -382,80 +381,6 @@ impl From<Refused> for Stop {
     fn from(refused: Refused) -> Self {
         Self::Failed(refused)
     }
-}
-
-/// Runs what the generated code prepared, within time, and whatever it does.
-async fn run(
-    call: Pin<Box<dyn Future<Output = Ran> + Send + '_>>,
-    tool: &ToolPolicy,
-    state: &CallState,
-) -> Result<Answer, Refused> {
-    let mut call = AssertUnwindSafe(call).catch_unwind();
-    let cancelled = std::pin::pin!(state.context.cancel_token().cancelled());
-    let ran = match tokio::time::timeout(tool.timeout, select(&mut call, cancelled)).await {
-        Ok(Either::Left((Ok(ran), _))) => ran,
-        Ok(Either::Left((Err(panic), _))) => Err(Box::new(panicked(&state::panic_text(panic)))),
-        Ok(Either::Right(_)) => Err(Box::new(Failure::new(code::CANCELLED, "the call was cancelled"))),
-        Err(_) => Err(Box::new(timed_out(tool, state))),
-    };
-    // What is dropped may panic as well.
-    match catch_unwind(AssertUnwindSafe(move || drop(call))) {
-        Ok(()) => ran,
-        Err(panic) => Err(Box::new(panicked(&state::panic_text(panic)))),
-    }
-}
-
-fn timed_out(tool: &ToolPolicy, state: &CallState) -> Failure {
-    if state.is_being_guarded() {
-        return state::guard_broke("the guard did not answer in time");
-    }
-    let message = format!("the tool did not answer within {}", crate::config::duration_text(tool.timeout));
-    // Whether anything was done is not known: to try again is safe only where that does not matter.
-    Failure { retryable: tool.spec.is_repeatable(), ..Failure::new(code::TIMEOUT, message) }
-}
-
-fn panicked(text: &str) -> Failure {
-    Failure::internal(format!("the tool panicked: {text}"))
-}
-
-/// Gives the answer its final form: true to its schema, and no larger than it may be.
-fn finish(answer: Answer, tool: &ToolPolicy, entry: &Entry) -> Result<Answered, Refused> {
-    let Answer { mut content, structured, mut untrusted, removed } = answer;
-    let mut bytes = 0;
-    let structured = match (structured, &entry.output) {
-        (None, None) => None,
-        (Some(value), Some(schema)) => {
-            let base = if schema.wrapped { "/structuredContent/result" } else { "/structuredContent" };
-            for pointer in &mut untrusted {
-                pointer.insert_str(0, base);
-            }
-            let value = schema.wrap(value);
-            if let Some(problem) = schema.problem(&value) {
-                return Err(Box::new(invalid_output(problem)));
-            }
-            let text = value.to_string();
-            bytes = text.len() as u64;
-            content = vec![ContentBlock::text(text)];
-            Some(value)
-        }
-        (found, _) => {
-            let expected =
-                if found.is_none() { "structured content is missing" } else { "structured content has no schema" };
-            return Err(Box::new(invalid_output(expected.to_owned())));
-        }
-    };
-    if structured.is_none() {
-        let blocks = serde_json::to_vec(&content).map_err(|error| Box::new(invalid_output(error.to_string())))?;
-        bytes = blocks.len() as u64;
-    }
-    if bytes > tool.max_output {
-        return Err(Box::new(crate::output::too_large(tool.max_output)));
-    }
-    Ok(Answered { content, structured, untrusted, bytes, removed })
-}
-
-fn invalid_output(cause: String) -> Failure {
-    Failure::logged(code::OUTPUT_INVALID, "the tool gave an answer that breaks its own schema", cause)
 }
 
 fn never(cost: u64, limit: &str) -> Failure {

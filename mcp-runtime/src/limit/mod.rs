@@ -152,3 +152,20 @@ impl Limited {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_widest_burst_still_limits() {
+        let wide = Gcra::new(&Window::new(1, 86_400, u32::MAX));
+        let mut arrival = 0;
+        let mut admitted: u64 = 0;
+        while let Ok(next) = wide.admit(arrival, 0, 1000) {
+            arrival = next;
+            admitted += 1000;
+        }
+        assert!(admitted < 100_000, "{admitted} calls at once");
+    }
+}

@@ -429,3 +429,21 @@ macro_rules! object {
     )*};
 }
 object!(SerializeStruct, SerializeStructVariant);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::output::Untrusted;
+
+    #[test]
+    fn the_list_of_places_is_bounded_with_the_output() {
+        let listed = BTreeMap::from([("k".repeat(2000), vec![Untrusted("x".to_owned()); 1000])]);
+        assert!(matches!(to_clean_value(&listed, 100_000), Err(Problem::TooLarge)));
+        let few = BTreeMap::from([("k", vec![Untrusted("a\u{202e}b".to_owned()); 2])]);
+        let clean = to_clean_value(&few, 1000).unwrap();
+        assert_eq!(clean.untrusted, ["/k/0", "/k/1"]);
+        assert_eq!((clean.removed, clean.value["k"][0].as_str()), (2, Some("ab")));
+    }
+}
