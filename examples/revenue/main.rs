@@ -9,6 +9,8 @@ mod database;
 mod error;
 mod model;
 #[cfg(test)]
+mod stored_texts;
+#[cfg(test)]
 mod tests;
 
 use mcp_runtime::{Json, Untrusted, server};

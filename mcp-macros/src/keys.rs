@@ -40,6 +40,7 @@ pub(crate) static TOOL: Keys = Keys {
             "`rate = \"10/min\"`, `rate(agent = \"10/min\", total = \"100/min\", burst = 20)` or `rate = inherit`",
         ),
         ("cost", "`cost = limit / 10`, an expression over the arguments"),
+        ("check", "`check = path::to::function`"),
         ("guard", "`guard = path::to::function`"),
         ("errors", "`errors(NotFound { id: u32 } = \"no order has id {id}\")`"),
         ("timeout", "`timeout = \"5s\"`"),
@@ -70,6 +71,7 @@ pub(crate) static ARG: Keys = Keys {
         ("header", "`header = \"Region\"`"),
         ("flatten", "`flatten`"),
         ("strict", "`strict`"),
+        ("check", "`check = path::to::function`"),
         ("pii", "`pii`"),
         ("secret", "`secret`"),
         ("plain", "`plain`"),
@@ -131,6 +133,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("auth", "scope"),
     ("concurrent", "concurrency"),
     ("confidential", "secret"),
+    ("custom", "check"),
     ("deadline", "timeout"),
     ("desc", "description"),
     ("doc", "description"),
@@ -171,6 +174,8 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("summary", "description"),
     ("throttle", "rate"),
     ("transient", "retryable"),
+    ("validate", "check"),
+    ("validator", "check"),
 ];
 
 impl Keys {

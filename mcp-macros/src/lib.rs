@@ -105,6 +105,7 @@ pub fn server(options: TokenStream, item: TokenStream) -> TokenStream {
 /// | `any_caller` | every authenticated caller may call | |
 /// | `rate = "10/min"` | how often one agent may call; [a rate](macro@server#rates), a list of them, `rate(agent = …, total = …, burst = 20)` with limits of each agent and of all together, or `rate = inherit`, if the server's limit is enough | compile error |
 /// | `cost = limit / 10` | what a call weighs: an integer expression over the arguments, which it sees by value | 1 |
+/// | `check = path::to::function` | [a check](#checks) over all arguments in their order: `fn(&A1, &A2, …) -> Result<(), String>` | none |
 /// | `guard = path::to::function` | a check of one's own, before the tool runs: `async fn(&Caller, &A1, &A2, …) -> Result<(), Denied>` over all arguments in their order; an error or a panic in it denies | none |
 /// | `errors(…)` | [the tool's error enum](#errors), written here | the error of the return type |
 /// | `timeout = "5s"` | how long a call may run; [a duration](macro@server#durations) | the server's |
@@ -149,6 +150,7 @@ pub fn server(options: TokenStream, item: TokenStream) -> TokenStream {
 /// | `header = "Region"` | mirrored in the header `Mcp-Param-Region`; for integers, texts and booleans |
 /// | `flatten` | the fields of a struct stand beside the other arguments |
 /// | `strict` | nothing of another type is coerced |
+/// | `check = path::to::function` | [a check](#checks) of the decoded value: `fn(&T) -> Result<(), String>` |
 /// | `pii` | personal: records hold a keyed digest |
 /// | `secret` | secret: records hold nothing of it |
 /// | `plain` | neither, although its name sounds like it |
@@ -158,6 +160,30 @@ pub fn server(options: TokenStream, item: TokenStream) -> TokenStream {
 /// card, cookie, credential, cvc, cvv, email, fax, first, last, full or family name, surname, iban, licence, mail, mobile,
 /// national id, otp, passcode, passphrase, passport, passwd, password, phone, pin, private key, pwd, secret, social
 /// security, ssn, tax id, tax number, telephone, token and vat id: as whole words of the name, also in the plural.
+///
+/// # Checks
+///
+/// What a schema cannot say is checked by a function: `check` on an argument sees its value, `check` on the tool sees all
+/// of them. It is a plain `fn`; what it returns as an error, a `String`, a `&'static str` or a `CheckError`, stands in the
+/// answer among the other violations, and the model reads it.
+///
+/// ```
+/// fn weekday(day: &jiff::civil::Date) -> Result<(), &'static str> {
+///     if day.weekday().to_monday_one_offset() < 6 { Ok(()) } else { Err("must be a weekday") }
+/// }
+///
+/// fn in_order(from: &Date, until: &Date) -> Result<(), CheckError> {
+///     if from <= until { Ok(()) } else { Err(CheckError::new("must not be before `from`").at("/until")) }
+/// }
+///
+/// /// The orders between two days.
+/// #[tool(scope = "orders.read", rate = "10/min", check = in_order)]
+/// async fn orders_between(&self, #[arg(check = weekday)] from: Date, until: Date) -> Json<Vec<Order>> { /* … */ }
+/// ```
+///
+/// Checks run once everything is decoded, before the guard and before the call counts as running. All of them run, so that
+/// one answer has everything; the tool's sees values that an argument's own check refused. A panic in one is `INTERNAL`.
+/// What needs the caller, or has to wait, is a `guard`.
 ///
 /// # Errors
 ///

@@ -10,6 +10,7 @@ use syn::parse::discouraged::Speculative as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, ExprLit, Lit, LitBool, LitStr, Token, token};
 
+use crate::hygiene::without_self;
 use crate::keys::Keys;
 use crate::mistakes::{Fault, Mistakes};
 
@@ -100,6 +101,24 @@ impl Options {
     ) -> Option<T> {
         let text = self.text(key, mistakes)?;
         mistakes.check(text, parse(&text.value()))
+    }
+
+    /// The option as the path of a function, as it is called outside of the block.
+    pub(crate) fn path(
+        &self,
+        key: &str,
+        what: &str,
+        help: &str,
+        block: &TokenStream,
+        mistakes: &mut Mistakes,
+    ) -> Option<TokenStream> {
+        let entry = self.get(key)?;
+        match &entry.value {
+            Value::Is(Expr::Path(path)) => return Some(without_self(path, block)),
+            Value::Is(value) => mistakes.at(value, what, help),
+            Value::Flag | Value::List(_) => entry.form(self.keys, mistakes),
+        }
+        None
     }
 
     /// Whether the flag is set: `key`, `key = true`, `key = false`.

@@ -64,7 +64,9 @@ impl CallContext {
     /// Nothing is sent to a client that gave no progress token.
     pub async fn progress(&self, done: f64, total: Option<f64>, message: Option<&str>) {
         if let Some(progress) = &self.progress {
-            let message = message.map(|message| crate::output::hygiene::clean(message).text.into_owned());
+            let message = message.map(|message| {
+                crate::output::plain(message, &crate::output::OutputBounds::default()).text.into_owned()
+            });
             progress.report(done, total, message).await;
         }
     }

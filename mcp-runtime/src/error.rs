@@ -8,7 +8,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::arguments::Violation;
-use crate::output::hygiene;
+use crate::output::{Counts, OutputBounds, hygiene, plain};
 use crate::scope::MissingScopes;
 use crate::spec::CodeSpec;
 
@@ -258,6 +258,29 @@ impl Failure {
         let mark = if cut < message.len() { "…" } else { "" };
         let message = format!("{}{mark}", hygiene::clean(&message[..cut]).text);
         Self { retryable: report.retryable, retry_after: report.retry_after, ..Self::new(report.code, message) }
+    }
+
+    /// Sanitises what the model reads of it, at the level of everything that nobody declared.
+    pub(crate) fn sanitise(&mut self, bounds: &OutputBounds) -> Counts {
+        let mut counts = Counts::default();
+        let mut text = |text: &str| {
+            let sanitised = plain(text, bounds);
+            counts.add(sanitised.counts);
+            match sanitised.text {
+                Cow::Owned(changed) => Some(changed),
+                Cow::Borrowed(_) => None,
+            }
+        };
+        if let Some(changed) = text(&self.message) {
+            self.message = changed.into();
+        }
+        for violation in &mut self.violations {
+            for field in [&mut violation.pointer, &mut violation.message] {
+                let changed = text(field.as_str());
+                *field = changed.unwrap_or_else(|| std::mem::take(field));
+            }
+        }
+        counts
     }
 
     /// Milliseconds until the same call may succeed, rounded up.

@@ -85,6 +85,9 @@ mod cli;
 pub mod config;
 mod context;
 pub mod error;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod gate;
 pub mod limit;
 pub mod output;
@@ -101,6 +104,7 @@ pub mod transport;
 #[cfg(feature = "cli")]
 pub use cli::{Error, IntoServer, Result, run, run_with};
 
+pub use arguments::CheckError;
 pub use caller::Caller;
 pub use context::CallContext;
 pub use error::{Denied, ToolError};

@@ -19,6 +19,7 @@ pub struct Policy {
     agents_loosened: bool,
     one_agent: BTreeMap<String, Windows>,
     subjects: Windows,
+    links: Vec<String>,
 }
 
 /// The policy of a tool.
@@ -36,6 +37,8 @@ pub struct ToolPolicy {
     pub concurrency: Concurrency,
     /// How large an answer is at the most, in bytes.
     pub max_output: u64,
+    /// What looks like a credential is sent as it is.
+    pub unmasked: bool,
     /// The configuration took the tool away.
     pub disabled: bool,
     /// The keys by which the configuration allows more than the attribute.
@@ -103,6 +106,7 @@ impl Policy {
                 || config.agents.one.values().any(|one| allows_more(&one.rate.0, server.rate)),
             one_agent,
             subjects: Windows::new(Bucket::Subject, subjects),
+            links: config.links.allowed.clone(),
         })
     }
 
@@ -129,6 +133,11 @@ impl Policy {
             "subjects": texts(&self.subjects),
             "loosened": self.agents_loosened,
         })
+    }
+
+    /// Prefixes of what texts may make a client load: all of them are the configuration's.
+    pub(crate) fn allowed_links(&self) -> &[String] {
+        &self.links
     }
 
     /// The windows of each agent over all tools.
@@ -165,6 +174,10 @@ impl ToolPolicy {
         if max_output > spec.max_output {
             loosened.push("max_output");
         }
+        let unmasked = config.is_some_and(|config| config.unmasked);
+        if unmasked {
+            loosened.push("unmasked");
+        }
         let limits = [(Bucket::AgentTool(index), &agent_rate), (Bucket::Tool(index), &total_rate)];
         let limits = limits.into_iter().filter_map(|(bucket, windows)| Limit::new(bucket, windows)).collect();
         Self {
@@ -174,6 +187,7 @@ impl ToolPolicy {
             timeout,
             concurrency,
             max_output,
+            unmasked,
             disabled: config.is_some_and(|config| config.disabled),
             loosened,
             limits,

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::caller::Caller;
 use crate::error::{Correlation, Failure, code};
+use crate::output::Counts;
 use crate::telemetry::Sinks;
 
 /// Which way a request came.
@@ -65,6 +66,9 @@ pub struct CallRecord {
     pub outcome: &'static str,
     /// The arguments, redacted as their declarations say.
     pub arguments: Value,
+    /// The arguments that came as strings and were taken for what the schema asks for, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub coerced: Vec<String>,
     /// Keywords of the schema that the arguments broke.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub violations: Vec<String>,
@@ -75,6 +79,12 @@ pub struct CallRecord {
     /// How many code points were removed from the answer.
     #[serde(skip_serializing_if = "is_zero")]
     pub removed: usize,
+    /// How many links in the answer lost their address, and how many role tokens were broken.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub defused: usize,
+    /// How many secrets were masked in the answer.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub masked: usize,
 }
 
 fn agent<S: Serializer>(caller: &Arc<Caller>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -122,10 +132,13 @@ impl Recording {
             credential: caller.credential().to_owned(),
             outcome: code::CANCELLED,
             arguments: Value::Null,
+            coerced: Vec::new(),
             violations: Vec::new(),
             duration_us: 0,
             output_bytes: 0,
             removed: 0,
+            defused: 0,
+            masked: 0,
         };
         let draft = Mutex::new(Draft { record, decided: false });
         Self(Arc::new(Open { sinks: Arc::clone(sinks), start: Instant::now(), correlation, draft }))
@@ -165,11 +178,19 @@ impl Recording {
     }
 
     /// The call was served.
-    pub(crate) fn served(&self, output_bytes: u64, removed: usize) {
+    pub(crate) fn served(&self, output_bytes: u64, counts: Counts) {
         self.decide("OK");
+        self.edit(|record| record.output_bytes = output_bytes);
+        self.sanitised(counts);
+    }
+
+    /// What sanitising changed.
+    pub(crate) fn sanitised(&self, counts: Counts) {
+        let Counts { removed, defused, masked } = counts;
         self.edit(|record| {
-            record.output_bytes = output_bytes;
             record.removed = removed;
+            record.defused = defused;
+            record.masked = masked;
         });
     }
 

@@ -5,6 +5,8 @@
 mod project;
 
 mod hygiene {
+    #[allow(clippy::ptr_arg, clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "what checks are given")]
+    mod checks;
     mod conditions;
     #[allow(dead_code, unreachable_pub, reason = "as the documentation shows it")]
     mod design_page;

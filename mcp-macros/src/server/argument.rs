@@ -21,6 +21,8 @@ pub(crate) struct Argument {
     pub(crate) description: String,
     pub(crate) ty: TokenStream,
     pub(crate) rules: Vec<Rule>,
+    /// The path of a function.
+    pub(crate) check: Option<TokenStream>,
     /// `pii` or `secret`, where it was written.
     pub(crate) private: Option<Ident>,
     /// It fills a segment of the tool's scope.
@@ -60,6 +62,9 @@ const FORMATS: &[&str] = &[
     "uri-reference",
     "uuid",
 ];
+
+/// How `check` is written.
+const CHECK: &str = "write `check = path::to::function`, a `fn(&T) -> Result<(), String>` over the argument's type";
 
 /// What the spelling of a type says about its values. `Unknown` is most types: the compiler knows them, we do not.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -135,6 +140,7 @@ pub(crate) fn build(
         description: description.map(|docs| docs.text).unwrap_or_default(),
         ty: without_self(ty, self_ty),
         rules: Vec::new(),
+        check: options.path("check", "a check is the path of a function", CHECK, self_ty, mistakes),
         private: None,
         fills_scope: false,
         in_cost: false,

@@ -45,6 +45,7 @@ pub(crate) struct Tool {
     pub(crate) agent_rate: Vec<Window>,
     pub(crate) total_rate: Vec<Window>,
     pub(crate) cost: Option<TokenStream>,
+    pub(crate) check: Option<TokenStream>,
     pub(crate) guard: Option<TokenStream>,
     pub(crate) timeout: Option<u64>,
     pub(crate) concurrency: Concurrency,

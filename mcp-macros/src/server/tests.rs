@@ -94,19 +94,21 @@ fn every_option() {
 
 /// Tools as people write them: scope, rate, timeout, a hint, and arguments with rules. What arguments mean is left out:
 /// long texts are wrapped, and how long they are is their author's affair.
-fn tools(count: usize, arguments: usize) -> TokenStream {
+fn tools(count: usize, arguments: usize, checked: bool) -> TokenStream {
+    let own = checked.then(|| quote!(, check = rules::check));
+    let over_all = (checked && arguments > 0).then(|| quote!(, check = rules::all));
     let tools = (0..count).map(|tool| {
         let name = quote::format_ident!("get_{tool}");
         let all = [
-            quote!(#[arg(length(1..=40))] country: String),
-            quote!(#[arg(range(1..=240))] months: u32),
-            quote!(#[arg(range(1..=50))] limit: Option<u32>),
+            quote!(#[arg(length(1..=40) #own)] country: String),
+            quote!(#[arg(range(1..=240) #own)] months: u32),
+            quote!(#[arg(range(1..=50) #own)] limit: Option<u32>),
             quote!(exact: bool),
         ];
         let arguments = all.iter().take(arguments);
         quote! {
             /// Revenue of one country, month by month.
-            #[tool(scope = "revenue.read", rate = "10/min", timeout = "5s", read_only)]
+            #[tool(scope = "revenue.read", rate = "10/min", timeout = "5s", read_only #over_all)]
             async fn #name(&self, #(#arguments),*) -> Result<Json<Report>, RevenueError> {}
         }
     });
@@ -114,8 +116,8 @@ fn tools(count: usize, arguments: usize) -> TokenStream {
 }
 
 /// What stands beside the block, in lines.
-fn expanded(count: usize, arguments: usize) -> usize {
-    let item = tools(count, arguments);
+fn expanded(count: usize, arguments: usize, checked: bool) -> usize {
+    let item = tools(count, arguments, checked);
     let all = server(quote!(name = "revenue", rate = "300/min"), item.clone());
     let block = super::block::read(item, &mut crate::mistakes::Mistakes::new()).cleaned;
     printed(&all).lines().count() - printed(&block).lines().count()
@@ -123,9 +125,12 @@ fn expanded(count: usize, arguments: usize) -> usize {
 
 #[test]
 fn the_expansion_stays_small() {
-    for arguments in 0..=4 {
-        let lines = (expanded(51, arguments) - expanded(1, arguments)).div_ceil(50);
-        assert!(lines <= 25 + 3 * arguments, "{lines} lines for a tool of {arguments} arguments");
+    for (arguments, checked) in (0..=4).flat_map(|arguments| [(arguments, false), (arguments, true)]) {
+        let lines = (expanded(51, arguments, checked) - expanded(1, arguments, checked)).div_ceil(50);
+        // A check is a line of its own at the most: of each of the first three arguments, and of all.
+        let checks = if checked { arguments.min(3) + usize::from(arguments > 0) } else { 0 };
+        let budget = 25 + 3 * arguments + checks;
+        assert!(lines <= budget, "{lines} lines for a tool of {arguments} arguments, checked: {checked}");
     }
 }
 

@@ -10,7 +10,7 @@ use super::model::{Annotations, Parameter, ParameterKind, Scope, Tool};
 use super::{cost, limits, signature};
 use crate::docs;
 use crate::error::generated::ErrorEnum;
-use crate::hygiene::{mentions, without_self};
+use crate::hygiene::mentions;
 use crate::keys;
 use crate::mistakes::{Mistakes, did_you_mean, one_of};
 use crate::options::{Entry, Options, Value, text};
@@ -65,6 +65,7 @@ pub(crate) fn build(
     let title = options.parsed("title", |text| hidden::line(text, "the title").map(|()| text.to_owned()), mistakes);
     let description = description(&options, &attrs, &sig.ident, mistakes);
     let icons = limits::texts(&options, "icons", name::icon, mistakes);
+    let check = check(&options, &parameters, block.ty, mistakes);
     let guard = guard(&options, block.ty, mistakes);
     let timeout = options.parsed("timeout", duration::parse, mistakes);
     let concurrency = limits::concurrency(&options, mistakes);
@@ -83,6 +84,7 @@ pub(crate) fn build(
         agent_rate: limits.agent,
         total_rate: limits.total,
         cost,
+        check,
         guard,
         timeout,
         concurrency,
@@ -274,17 +276,36 @@ fn fill(placeholder: &str, text: &LitStr, parameters: &mut [Parameter], mistakes
 }
 
 fn guard(options: &Options, ty: &TokenStream, mistakes: &mut Mistakes) -> Option<TokenStream> {
-    let entry = options.get("guard")?;
-    match &entry.value {
-        Value::Is(Expr::Path(path)) => return Some(without_self(path, ty)),
-        Value::Is(value) => mistakes.at(
-            value,
-            "a guard is the path of a function",
-            "write `guard = path::to::function`, an `async fn(&Caller, &A1, &A2, …) -> Result<(), Denied>` over the tool's arguments",
-        ),
-        Value::Flag | Value::List(_) => entry.form(&keys::TOOL, mistakes),
+    options.path(
+        "guard",
+        "a guard is the path of a function",
+        "write `guard = path::to::function`, an `async fn(&Caller, &A1, &A2, …) -> Result<(), Denied>` over the tool's arguments",
+        ty,
+        mistakes,
+    )
+}
+
+/// `check = …`, over all arguments.
+fn check(
+    options: &Options,
+    parameters: &[Parameter],
+    ty: &TokenStream,
+    mistakes: &mut Mistakes,
+) -> Option<TokenStream> {
+    let help =
+        "write `check = path::to::function`, a `fn(&A1, &A2, …) -> Result<(), String>` over the tool's arguments";
+    let check = options.path("check", "a check is the path of a function", help, ty, mistakes);
+    let has_arguments = parameters.iter().any(|parameter| matches!(parameter.kind, ParameterKind::Argument(_)));
+    if let Some(entry) = options.get("check")
+        && !has_arguments
+    {
+        mistakes.at(
+            &entry.key,
+            "this tool has no arguments to check",
+            "leave `check` out; a `guard` looks at the caller",
+        );
     }
-    None
+    check
 }
 
 fn annotations(options: &Options, mistakes: &mut Mistakes) -> Annotations {

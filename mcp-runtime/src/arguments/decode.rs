@@ -13,6 +13,8 @@ use serde::de::{
 };
 use serde_json::{Map, Number, Value};
 
+use super::escape;
+
 /// What did not fit, without the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
@@ -24,12 +26,20 @@ pub struct Error {
 
 impl Error {
     fn expected(expected: &dyn Expected) -> Self {
-        Self { pointer: String::new(), message: format!("must be {expected}") }
+        let expected = expected.to_string();
+        // Rust's names of numbers are no words of JSON's.
+        let words = match expected.as_str() {
+            "i8" | "i16" | "i32" | "i64" | "i128" | "isize" | "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => {
+                "an integer in the range of its type, that its digits show exactly"
+            }
+            "f32" | "f64" => "a number",
+            other => other,
+        };
+        Self { pointer: String::new(), message: format!("must be {words}") }
     }
 
     fn below(mut self, segment: &dyn Display) -> Self {
-        let segment = segment.to_string().replace('~', "~0").replace('/', "~1");
-        self.pointer.insert_str(0, &segment);
+        self.pointer.insert_str(0, &escape(&segment.to_string()));
         self.pointer.insert(0, '/');
         self
     }
@@ -65,15 +75,19 @@ impl de::Error for Error {
     }
 
     fn unknown_field(_: &str, expected: &'static [&'static str]) -> Self {
-        Self { pointer: String::new(), message: format!("has a field other than {}", expected.join(", ")) }
+        let message = match expected {
+            [] => "takes no fields".to_owned(),
+            expected => format!("has a field other than {}", expected.join(", ")),
+        };
+        Self { pointer: String::new(), message }
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self { pointer: format!("/{field}"), message: "is required".to_owned() }
+        Self { pointer: format!("/{}", escape(field)), message: "is required".to_owned() }
     }
 
     fn duplicate_field(field: &'static str) -> Self {
-        Self { pointer: format!("/{field}"), message: "stands twice".to_owned() }
+        Self { pointer: format!("/{}", escape(field)), message: "stands twice".to_owned() }
     }
 }
 
@@ -200,7 +214,7 @@ impl<'de> MapAccess<'de> for Object {
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
         let Some((key, value)) = self.entries.next() else { return Ok(None) };
-        let decoded = seed.deserialize(Key(&key));
+        let decoded = seed.deserialize(Key(&key)).map_err(|error| error.below(&super::violation::shown(&key)));
         self.value = Some((key, value));
         decoded.map(Some)
     }
@@ -235,7 +249,8 @@ impl<'de> Deserializer<'de> for Key<'_> {
     keys_that_are_parsed!(
         deserialize_bool visit_bool bool, deserialize_i8 visit_i8 i8, deserialize_i16 visit_i16 i16,
         deserialize_i32 visit_i32 i32, deserialize_i64 visit_i64 i64, deserialize_u8 visit_u8 u8,
-        deserialize_u16 visit_u16 u16, deserialize_u32 visit_u32 u32, deserialize_u64 visit_u64 u64
+        deserialize_u16 visit_u16 u16, deserialize_u32 visit_u32 u32, deserialize_u64 visit_u64 u64,
+        deserialize_i128 visit_i128 i128, deserialize_u128 visit_u128 u128
     );
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -257,8 +272,7 @@ impl<'de> Deserializer<'de> for Key<'_> {
     }
 
     serde::forward_to_deserialize_any! {
-        i128 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier
-        ignored_any
+        f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
     }
 }
 
@@ -363,11 +377,23 @@ mod tests {
         let value = json!({"shapes": ["unit", {"new": "s3cret"}], "by_id": {}});
         let error = decode::<Nested>(Some(value)).unwrap_err();
         assert_eq!(error.pointer, "/shapes/1");
-        assert_eq!(error.message, "must be u8");
+        assert_eq!(error.message, "must be an integer in the range of its type, that its digits show exactly");
         for value in [json!("s3cret"), json!({"s3cret": 1}), json!(["s3cret"])] {
             let error = decode::<Shape>(Some(value)).unwrap_err();
             assert!(!error.to_string().contains("s3cret"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_pointer_is_escaped() {
+        #[derive(Debug, Deserialize)]
+        #[allow(dead_code)]
+        struct Slash {
+            #[serde(rename = "a/b")]
+            ab: u8,
+        }
+        assert_eq!(decode::<Slash>(Some(json!({}))).unwrap_err().pointer, "/a~1b");
+        assert_eq!(decode::<Slash>(Some(json!({"a/b": "x"}))).unwrap_err().pointer, "/a~1b");
     }
 
     #[test]

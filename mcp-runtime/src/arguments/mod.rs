@@ -1,16 +1,43 @@
 //! What reaches a tool: strict JSON, checked against the tool's schema, all violations at once.
+//!
+//! The schema that is published is the one that is enforced: JSON Schema 2020-12, references inside of it alone, formats
+//! asserted, patterns in linear time, compiled once. schemars derives it from the types, with the attributes of serde,
+//! schemars, garde and validator; it is then narrowed to what the types take:
+//!
+//! * Numbers have the bounds of their type, and wider ones are cut to it. Integers are exact: `10.0` is one, and
+//!   `9007199254740993.0` is that number and no other. 128-bit integers are those of 64 bits, which every JSON reader has.
+//! * Objects take the properties that they name. An `alias` is in no schema, so nothing comes in by it. A struct that
+//!   should take more says so with a flattened map, or `#[schemars(extend("additionalProperties" = true))]`.
+//! * What JSON Schema cannot say is left to the type, and refused like the rest: how wide an integer is that stands as a
+//!   key of a map, what of a URI is a URL, which durations have a fixed length.
+//!
+//! # Strings for numbers
+//!
+//! Some clients send numbers, booleans, arrays and objects as strings. Where arguments break their schema, a string is
+//! taken for what it stands for, if the schema admits no string in its place: `"10"`, `"-0.5"`, `"true"`, `"[1,2]"`, in
+//! exactly that spelling; never `""`, `" 10"`, `"1e3"` or `"null"`, and no string inside of such an array. What comes of it
+//! is checked again, and the record lists the arguments under `coerced`. `#[arg(strict)]` and `#[arg(header = …)]` keep an
+//! argument as it comes, `[arguments] coerce = false` keeps all of them.
 
+mod coerce;
 pub(crate) mod decode;
+mod explain;
+mod meant;
+mod narrow;
+mod number;
 pub(crate) mod schema;
+mod shape;
 pub(crate) mod strict;
 mod violation;
+mod words;
+pub(crate) mod work;
 
 use serde_json::{Map, Value};
 
 pub use strict::Malformed;
 pub(crate) use strict::object;
-pub(crate) use violation::shown;
-pub use violation::{MAX_VIOLATIONS, Violation};
+pub use violation::{CheckError, MAX_VIOLATIONS, Violation};
+pub(crate) use violation::{escape, shown};
 
 use crate::spec::{ArgumentSpec, Rule};
 use schema::Compiled;
@@ -22,58 +49,37 @@ pub(crate) struct Checked {
     pub(crate) sent: Map<String, Value>,
     /// What the tool gets: defaults written in; or what is wrong.
     pub(crate) values: Result<Map<String, Value>, Vec<Violation>>,
+    /// The arguments that were sent as strings and taken for what the schema asks for.
+    pub(crate) coerced: Vec<String>,
 }
 
-/// Checks arguments against the schema of their tool.
+/// Checks arguments against the schema of their tool. Where they break it, strings that stand for what the schema asks
+/// for are [coerced](coerce), and all is checked once more.
 ///
 /// # Errors
 /// Text that is no JSON object, or has a key twice: no arguments at all.
 pub(crate) fn check(raw: &str, schema: &Compiled) -> Result<Checked, strict::Malformed> {
-    let mut sent = strict::object(raw)?;
-    let lenient = sent.iter_mut().filter(|(name, _)| !schema.strict.contains(&name.as_str()));
-    lenient.for_each(|(_, value)| integral(value));
+    let sent = strict::object(raw)?;
     let mut filled = sent.clone();
     for (name, default) in &schema.defaults {
         if !filled.contains_key(*name) {
             filled.insert((*name).to_owned(), default.clone());
         }
     }
+    number::settle_zeros(&mut filled, &schema.published);
     let value = Value::Object(filled);
-    let violations = schema.violations(&value);
-    let values = match value {
-        Value::Object(map) if violations.is_empty() => Ok(map),
-        _ => Err(violations),
-    };
-    Ok(Checked { sent, values })
-}
-
-/// `10.0` and `1e1` are integers to JSON Schema: they become what the decoder takes for one. Nothing is rounded: only
-/// floats that are exactly an integer within ±2^53 change their form.
-fn integral(value: &mut Value) {
-    match value {
-        Value::Number(number) => {
-            if let Some(integer) = exact_integer(number) {
-                *value = Value::from(integer);
-            }
+    let mut coerced = Vec::new();
+    let values = schema.validated(value).or_else(|mut value| {
+        if let (Value::Object(map), Some(kept)) = (&mut value, &schema.coerced_but) {
+            coerced = coerce::coerce(map, &schema.published, |name| kept.iter().any(|kept| kept == name));
+            number::settle_zeros(map, &schema.published);
         }
-        Value::Array(values) => values.iter_mut().for_each(integral),
-        Value::Object(map) => map.values_mut().for_each(integral),
-        _ => {}
-    }
-}
-
-/// The largest integer up to which every integer has a float of its own.
-const EXACT: f64 = 9_007_199_254_740_992.0;
-
-fn exact_integer(number: &serde_json::Number) -> Option<i64> {
-    let float = if number.is_f64() { number.as_f64()? } else { return None };
-    let negative_zero = float == 0.0 && float.is_sign_negative();
-    if float.fract() != 0.0 || float.abs() >= EXACT || negative_zero {
-        return None;
-    }
-    // In range and without a fraction, so the conversion is exact.
-    #[allow(clippy::cast_possible_truncation)]
-    Some(float as i64)
+        if coerced.is_empty() { Err(value) } else { schema.validated(value) }
+    });
+    // What is still wrong is told of the coerced arguments: a string that stands for a number out of range is out of
+    // range, and whoever can send nothing but strings can mend that.
+    let values = values.map_err(|value| schema.violations(&value));
+    Ok(Checked { sent, coerced: if values.is_ok() { coerced } else { Vec::new() }, values })
 }
 
 /// Splits the arguments up by parameter, in the order of the function. A flattened parameter gets the properties that
@@ -94,3 +100,6 @@ pub(crate) fn by_parameter(mut values: Map<String, Value>, arguments: &[Argument
 pub(crate) fn is_flattened(argument: &ArgumentSpec) -> bool {
     argument.rules.iter().any(|rule| matches!(rule, Rule::Flatten))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,13 @@
 
 use jsonschema::{PatternOptions, Validator};
 use schemars::generate::SchemaSettings;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::is_flattened;
-use super::violation::{self, MAX_VIOLATIONS, Violation};
+pub(crate) use super::narrow::bound_numbers;
+
+use super::shape::{Document, Kinds};
+use super::violation::{MAX_VIOLATIONS, Violation, escape};
+use super::{explain, is_flattened, narrow, work};
 use crate::spec::{ArgumentSpec, Bounds, Number, Rule, Size};
 
 /// A tool's argument schema, compiled.
@@ -15,12 +18,9 @@ pub(crate) struct Compiled {
     pub(crate) published: Map<String, Value>,
     /// What stands in for arguments that are left out.
     pub(crate) defaults: Vec<(&'static str, Value)>,
-    /// Arguments whose numbers are taken as they are written.
-    pub(crate) strict: Vec<&'static str>,
+    /// Arguments of which nothing is coerced; `None` if nothing is of any.
+    pub(super) coerced_but: Option<Vec<String>>,
     validator: Validator,
-    /// A validator of each argument, for schemas that refer to themselves.
-    each: Option<Vec<(String, Validator)>>,
-    names: Vec<String>,
 }
 
 impl Compiled {
@@ -38,11 +38,12 @@ impl Compiled {
         for argument in arguments {
             let schema = (argument.schema)(&mut generator).to_value();
             if is_flattened(argument) {
-                flattened.push((argument.name, schema));
+                flattened.push((argument, schema));
                 continue;
             }
             let mut property = match schema {
                 Value::Object(map) => map,
+                Value::Bool(false) => return Err(format!("no value fits the argument `{}`", argument.name)),
                 _ => Map::new(),
             };
             if !argument.description.is_empty() {
@@ -58,15 +59,16 @@ impl Compiled {
             }
         }
         let mut definitions = generator.take_definitions(true);
-        for (name, schema) in flattened {
-            merge(name, schema, &definitions, &mut properties, &mut required)?;
+        let is_kept =
+            |argument: &&ArgumentSpec| argument.rules.iter().any(|rule| matches!(rule, Rule::Header(_) | Rule::Strict));
+        let mut kept: Vec<_> = arguments.iter().filter(is_kept).map(|argument| argument.name.to_owned()).collect();
+        for (argument, schema) in flattened {
+            let names = merge(argument.name, schema, &definitions, &mut properties, &mut required)?;
+            if is_kept(&argument) {
+                kept.extend(names);
+            }
         }
-        properties.values_mut().for_each(bound_integers);
-        definitions.values_mut().for_each(bound_integers);
-        for argument in arguments {
-            check_rules(argument, &properties, &definitions)?;
-        }
-        let names = properties.keys().cloned().collect();
+        narrow::arguments(&mut properties, &mut definitions);
         let mut published = Map::new();
         published.insert("type".to_owned(), "object".into());
         published.insert("properties".to_owned(), Value::Object(properties));
@@ -77,118 +79,68 @@ impl Compiled {
         if !definitions.is_empty() {
             published.insert("$defs".to_owned(), Value::Object(definitions));
         }
+        for argument in arguments {
+            check_rules(argument, Document(&published))?;
+        }
         let validator = compile(&Value::Object(published.clone()))?;
-        let is_strict = |argument: &&ArgumentSpec| argument.rules.iter().any(|rule| matches!(rule, Rule::Strict));
-        let strict = arguments.iter().filter(is_strict).map(|argument| argument.name).collect();
-        let each = is_recursive(&published).then(|| each_argument(&published)).transpose()?;
-        let compiled = Self { published, defaults, strict, validator, each, names };
+        let compiled = Self { published, defaults, coerced_but: Some(kept), validator };
         compiled.check_defaults()?;
         Ok(compiled)
     }
 
-    /// Everything that is wrong with these arguments, at most [`MAX_VIOLATIONS`], in the order of their places.
-    pub(crate) fn violations(&self, arguments: &Value) -> Vec<Violation> {
-        if self.validator.is_valid(arguments) {
-            return Vec::new();
-        }
-        if let Some(each) = &self.each {
-            return self.coarse(each, arguments);
-        }
-        let mut violations = Vec::new();
-        for error in self.validator.iter_errors(arguments) {
-            violation::of_error(&error, &self.names, &mut violations);
-            if violations.len() > MAX_VIOLATIONS {
-                break;
-            }
-        }
-        violations.sort_by(|a, b| a.pointer.cmp(&b.pointer));
-        violations.dedup();
-        violations.truncate(MAX_VIOLATIONS);
-        violations
+    /// Takes every argument as it comes.
+    pub(crate) fn without_coercion(mut self) -> Self {
+        self.coerced_but = None;
+        self
     }
 
-    /// What is wrong, by argument alone. Of a schema that refers to itself the validator collects the errors of every
-    /// branch at every depth, which a short text makes into hours and gigabytes.
-    fn coarse(&self, each: &[(String, Validator)], arguments: &Value) -> Vec<Violation> {
-        let Value::Object(arguments) = arguments else { return Vec::new() };
-        let required = self.published.get("required").and_then(Value::as_array);
-        let missing =
-            required.into_iter().flatten().filter_map(Value::as_str).filter(|name| !arguments.contains_key(*name));
-        let missing = missing.map(|name| Violation::new(format!("/{name}"), "required", "is required"));
-        let unknown = arguments
-            .keys()
-            .filter(|name| !self.names.contains(name))
-            .map(|name| violation::unknown("", name, &self.names));
-        let broken =
-            each.iter().filter(|(name, validator)| arguments.get(name).is_some_and(|value| !validator.is_valid(value)));
-        let broken = broken.map(|(name, _)| {
-            Violation::new(
-                format!("/{name}"),
-                "schema",
-                "does not have the form that the schema of this argument describes",
-            )
-        });
-        let mut violations: Vec<_> = missing.chain(broken).chain(unknown.take(MAX_VIOLATIONS)).collect();
-        violations.sort_by(|a, b| a.pointer.cmp(&b.pointer));
-        violations.truncate(MAX_VIOLATIONS);
+    /// The arguments, if they meet the schema.
+    pub(super) fn validated(&self, arguments: Value) -> Result<Map<String, Value>, Value> {
+        match arguments {
+            arguments if !self.validator.is_valid(&arguments) => Err(arguments),
+            Value::Object(map) => Ok(map),
+            other => Err(other),
+        }
+    }
+
+    /// Everything that is wrong with these arguments, in the order of their places.
+    pub(crate) fn violations(&self, arguments: &Value) -> Vec<Violation> {
+        let endless = arguments.as_object().map_or_else(Vec::new, |map| work::endless(map, &self.published));
+        if endless.is_empty() {
+            return explain::violations(self.validator.iter_errors(arguments), &self.published);
+        }
+        let mut rest = arguments.clone();
+        let mut violations = Vec::new();
+        for name in endless {
+            rest.as_object_mut().and_then(|map| map.shift_remove(&name));
+            let message = "is nested too deeply to say what is wrong with it; send a simpler value";
+            violations.push(Violation::new(format!("/{}", escape(&name)), "depth", message));
+        }
+        for violation in explain::violations(self.validator.iter_errors(&rest), &self.published) {
+            if violations.len() < MAX_VIOLATIONS && violations.iter().all(|other| other.pointer != violation.pointer) {
+                violations.push(violation);
+            }
+        }
         violations
     }
 
     fn check_defaults(&self) -> Result<(), String> {
-        let defaults: Map<_, _> =
-            self.defaults.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        let broken = self.violations(&Value::Object(defaults));
-        let wrong = broken.iter().find(|violation| violation.keyword != "required");
-        match wrong {
+        if self.defaults.is_empty() {
+            return Ok(());
+        }
+        // Alone, so that nothing hides what is wrong with them.
+        let mut alone = self.published.clone();
+        alone.shift_remove("required");
+        let validator = compile(&Value::Object(alone))?;
+        let defaults = self.defaults.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let defaults = Value::Object(defaults.collect());
+        match explain::violations(validator.iter_errors(&defaults), &self.published).first() {
             None => Ok(()),
             Some(violation) => {
                 Err(format!("the default of `{}` breaks its own rules: {}", &violation.pointer[1..], violation.message))
             }
         }
     }
-}
-
-/// Whether a definition of the schema refers to itself, through others or not.
-pub(crate) fn is_recursive(schema: &Map<String, Value>) -> bool {
-    let Some(Value::Object(definitions)) = schema.get("$defs") else { return false };
-    definitions.keys().any(|start| {
-        let mut seen: Vec<&str> = Vec::new();
-        let mut open: Vec<&str> = references(&definitions[start]);
-        while let Some(name) = open.pop() {
-            // A name that is escaped in its reference is not found: it may be any.
-            if name == start || !definitions.contains_key(name) {
-                return true;
-            }
-            if !seen.contains(&name) {
-                seen.push(name);
-                open.extend(definitions.get(name).into_iter().flat_map(references));
-            }
-        }
-        false
-    })
-}
-
-/// The definitions that a schema refers to.
-fn references(schema: &Value) -> Vec<&str> {
-    match schema {
-        Value::Object(map) => {
-            let own = map.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix("#/$defs/"));
-            own.into_iter().chain(map.values().flat_map(references)).collect()
-        }
-        Value::Array(schemas) => schemas.iter().flat_map(references).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// A validator of each argument.
-fn each_argument(schema: &Map<String, Value>) -> Result<Vec<(String, Validator)>, String> {
-    let Some(Value::Object(properties)) = schema.get("properties") else { return Ok(Vec::new()) };
-    let compiled = properties.iter().map(|(name, property)| {
-        let mut alone = property.as_object().cloned().unwrap_or_default();
-        alone.insert("$defs".to_owned(), schema.get("$defs").cloned().unwrap_or_default());
-        Ok((name.clone(), compile(&Value::Object(alone))?))
-    });
-    compiled.collect()
 }
 
 /// Compiles a schema: 2020-12, references inside of it only, formats asserted, patterns in linear time.
@@ -249,28 +201,27 @@ fn bound(size: &Size, keywords: [&str; 2], property: &mut Map<String, Value>) {
 }
 
 /// A rule that does not apply to its type would be an option without effect.
-fn check_rules(
-    argument: &ArgumentSpec,
-    properties: &Map<String, Value>,
-    definitions: &Map<String, Value>,
-) -> Result<(), String> {
-    let Some(property) = properties.get(argument.name) else { return Ok(()) };
+fn check_rules(argument: &ArgumentSpec, document: Document<'_>) -> Result<(), String> {
+    let Some(property) = document.0.get("properties").and_then(|all| all.get(argument.name)) else { return Ok(()) };
+    let number = Kinds::INTEGER.or(Kinds::FRACTION);
     for rule in argument.rules {
-        let (option, types): (_, &[&str]) = match rule {
-            Rule::Range(_) => ("range", &["integer", "number"]),
-            Rule::Length(_) => ("length", &["string"]),
-            Rule::Pattern(_) => ("pattern", &["string"]),
-            Rule::Format(_) => ("format", &["string"]),
-            Rule::Items(_) => ("items", &["array"]),
-            Rule::Header(_) => ("header", &["integer", "string", "boolean"]),
+        let (option, kinds) = match rule {
+            Rule::Range(_) => ("range", number),
+            Rule::Length(_) => ("length", Kinds::STRING),
+            Rule::Pattern(_) => ("pattern", Kinds::STRING),
+            Rule::Format(_) => ("format", Kinds::STRING),
+            Rule::Items(_) => ("items", Kinds::ARRAY),
+            Rule::Header(_) => ("header", Kinds::INTEGER.or(Kinds::STRING).or(Kinds::BOOLEAN)),
             _ => continue,
         };
-        if !admits(property, definitions, types) {
-            return Err(format!(
-                "`{option}` on the argument `{}` needs a type that is {}",
-                argument.name,
-                types.join(" or ")
-            ));
+        if !document.kinds(property).meet(kinds) {
+            let words = kinds.words();
+            return Err(format!("`{option}` on the argument `{}` needs a type that is {words}", argument.name));
+        }
+        if let Rule::Range(_) = rule
+            && is_empty(property)
+        {
+            return Err(format!("`range` on the argument `{}` leaves no value of its type", argument.name));
         }
         if let Rule::Format(format) = rule
             && !jsonschema::draft202012::options().is_known_format(jsonschema::Draft::Draft202012, format)
@@ -284,34 +235,35 @@ fn check_rules(
     Ok(())
 }
 
-/// Whether a schema admits one of these types, as far as it says.
-fn admits(schema: &Value, definitions: &Map<String, Value>, types: &[&str]) -> bool {
-    if let Some(target) = schema.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix("#/$defs/")) {
-        return definitions.get(target).is_some_and(|target| admits(target, definitions, types));
-    }
-    match schema.get("type") {
-        Some(Value::String(kind)) => types.contains(&kind.as_str()),
-        Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).any(|kind| types.contains(&kind)),
-        _ => ["anyOf", "oneOf"]
-            .iter()
-            .find_map(|keyword| schema.get(keyword)?.as_array())
-            .is_none_or(|forms| forms.iter().any(|form| admits(form, definitions, types))),
-    }
+/// Whether the bounds of a number cross.
+fn is_empty(property: &Value) -> bool {
+    let bound = |keyword: &str| property.get(keyword).and_then(Value::as_f64);
+    let crosses =
+        |maximum: &str| bound("minimum").zip(bound(maximum)).is_some_and(|(minimum, maximum)| minimum > maximum);
+    crosses("maximum") || crosses("exclusiveMaximum")
 }
 
-/// `flatten`: the properties of a struct beside the other arguments.
+/// `flatten`: the properties of a struct beside the other arguments. Gives their names.
 fn merge(
     name: &str,
     schema: Value,
     definitions: &Map<String, Value>,
     properties: &mut Map<String, Value>,
     required: &mut Vec<Value>,
-) -> Result<(), String> {
+) -> Result<Vec<String>, String> {
     let target = schema.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix("#/$defs/"));
     let schema = target.and_then(|target| definitions.get(target)).cloned().unwrap_or(schema);
     let Some(Value::Object(own)) = schema.get("properties") else {
         return Err(format!("`flatten` on the argument `{name}` needs a struct with named fields"));
     };
+    let more = ["$ref", "allOf", "anyOf", "oneOf", "patternProperties"].iter().any(|key| schema.get(key).is_some());
+    let is_open = schema.get("additionalProperties").is_some_and(|rest| *rest != Value::Bool(false));
+    if more || is_open {
+        return Err(format!(
+            "`flatten` on the argument `{name}` needs a struct of plain fields: a flattened enum or map among them has no \
+             place beside the other arguments; leave `flatten` out"
+        ));
+    }
     for (property, schema) in own {
         if properties.insert(property.clone(), schema.clone()).is_some() {
             return Err(format!("`flatten` on the argument `{name}` brings a second argument named `{property}`"));
@@ -320,87 +272,5 @@ fn merge(
     if let Some(Value::Array(own)) = schema.get("required") {
         required.extend(own.iter().cloned());
     }
-    Ok(())
-}
-
-/// Gives integers the bounds of their Rust type, which schemars leaves to the `format`.
-pub(crate) fn bound_integers(schema: &mut Value) {
-    match schema {
-        Value::Object(map) => {
-            if let Some((minimum, maximum)) = map.get("format").and_then(Value::as_str).and_then(integer_bounds) {
-                map.remove("format");
-                map.entry("minimum").or_insert(minimum);
-                if !map.contains_key("exclusiveMaximum") {
-                    map.entry("maximum").or_insert(maximum);
-                }
-            } else if matches!(
-                map.get("format").and_then(Value::as_str),
-                Some("float" | "double" | "int128" | "uint128")
-            ) {
-                map.remove("format");
-            }
-            for (key, value) in map {
-                // Values of the user's, not schemas.
-                if !matches!(key.as_str(), "default" | "const" | "enum" | "examples") {
-                    bound_integers(value);
-                }
-            }
-        }
-        Value::Array(values) => values.iter_mut().for_each(bound_integers),
-        _ => {}
-    }
-}
-
-fn integer_bounds(format: &str) -> Option<(Value, Value)> {
-    Some(match format {
-        "int8" => (json!(i8::MIN), json!(i8::MAX)),
-        "int16" => (json!(i16::MIN), json!(i16::MAX)),
-        "int32" => (json!(i32::MIN), json!(i32::MAX)),
-        "int64" => (json!(i64::MIN), json!(i64::MAX)),
-        "int" => (json!(isize::MIN), json!(isize::MAX)),
-        "uint8" => (json!(0), json!(u8::MAX)),
-        "uint16" => (json!(0), json!(u16::MAX)),
-        "uint32" => (json!(0), json!(u32::MAX)),
-        "uint64" => (json!(0), json!(u64::MAX)),
-        "uint" => (json!(0), json!(usize::MAX)),
-        _ => return None,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::{Duration, Instant};
-
-    use schemars::JsonSchema;
-    use serde::Deserialize;
-
-    use super::*;
-    use crate::__private::arg;
-
-    #[derive(Deserialize, JsonSchema)]
-    #[serde(tag = "type")]
-    #[allow(dead_code)]
-    enum Filter {
-        And { children: Vec<Filter> },
-        Or { children: Vec<Filter> },
-        Leaf { value: u32 },
-    }
-
-    #[test]
-    fn a_schema_that_refers_to_itself_is_checked_in_bounded_time() {
-        const ARGUMENTS: &[ArgumentSpec] =
-            &[arg::<Filter>().spec("filter", "", &[]), arg::<u32>().spec("limit", "", &[])];
-        let schema = Compiled::new(ARGUMENTS).unwrap();
-        let mut filter = json!({ "type": "Leaf", "value": "wrong" });
-        for _ in 0..40 {
-            filter = json!({ "type": "And", "children": [filter] });
-        }
-        let started = Instant::now();
-        let violations = schema.violations(&json!({ "filter": filter, "limt": 1 }));
-        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
-        let places: Vec<_> = violations.iter().map(|violation| violation.pointer.as_str()).collect();
-        assert_eq!(places, ["/filter", "/limit", "/limt"]);
-        let right = json!({ "filter": { "type": "Or", "children": [{ "type": "Leaf", "value": 1 }] }, "limit": 1 });
-        assert!(schema.violations(&right).is_empty());
-    }
+    Ok(own.keys().cloned().collect())
 }

@@ -6,6 +6,8 @@ use serde::Deserializer;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use super::number;
+
 /// How many keys and array items one text may hold in all.
 pub(crate) const MAX_NODES: usize = 100_000;
 
@@ -43,11 +45,17 @@ pub(crate) fn object(text: &str) -> Result<Map<String, Value>, Malformed> {
 /// Text that is no JSON, a key that stands twice, or too many parts.
 pub(crate) fn value(text: &str) -> Result<Value, Malformed> {
     let mut problem = Malformed::Syntax;
-    let mut nodes = 0;
+    let (mut nodes, mut floats) = (0, false);
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let parsed = Strict { problem: &mut problem, nodes: &mut nodes }.deserialize(&mut deserializer);
+    let strict = Strict { problem: &mut problem, nodes: &mut nodes, floats: &mut floats };
+    let parsed = strict.deserialize(&mut deserializer);
     match parsed.and_then(|value| deserializer.end().map(|()| value)) {
-        Ok(value) => Ok(value),
+        Ok(mut value) => {
+            if floats {
+                number::exact(&mut value, text);
+            }
+            Ok(value)
+        }
         Err(_) => Err(problem),
     }
 }
@@ -64,9 +72,15 @@ pub(crate) fn check(text: &str) -> Result<(), Malformed> {
 struct Strict<'a> {
     problem: &'a mut Malformed,
     nodes: &'a mut usize,
+    /// A float without a fraction was met: the text has to say what it is.
+    floats: &'a mut bool,
 }
 
 impl Strict<'_> {
+    fn again(&mut self) -> Strict<'_> {
+        Strict { problem: &mut *self.problem, nodes: &mut *self.nodes, floats: &mut *self.floats }
+    }
+
     fn count<E: de::Error>(&mut self) -> Result<(), E> {
         *self.nodes += 1;
         if *self.nodes > MAX_NODES { self.fail(Malformed::TooLarge) } else { Ok(()) }
@@ -107,7 +121,10 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_f64<E: de::Error>(mut self, value: f64) -> Result<Value, E> {
         match Number::from_f64(value) {
-            Some(number) => Ok(Value::Number(number)),
+            Some(number) => {
+                *self.floats |= value.fract() == 0.0;
+                Ok(Value::Number(number))
+            }
             None => self.fail(Malformed::Syntax),
         }
     }
@@ -126,9 +143,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut access: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(value) =
-            access.next_element_seed(Strict { problem: &mut *self.problem, nodes: &mut *self.nodes })?
-        {
+        while let Some(value) = access.next_element_seed(self.again())? {
             self.count()?;
             values.push(value);
         }
@@ -142,7 +157,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
             if map.contains_key(&key) {
                 return self.fail(Malformed::DuplicateKey);
             }
-            let value = access.next_value_seed(Strict { problem: &mut *self.problem, nodes: &mut *self.nodes })?;
+            let value = access.next_value_seed(self.again())?;
             map.insert(key, value);
         }
         Ok(Value::Object(map))

@@ -143,6 +143,8 @@ mod tests {
             ("[http]\nallowed_origins = [\"https://example.com/\"]", "origin"),
             ("[http]\npath = \"mcp\"", "path"),
             ("[http]\nconnections = 0", "at least 1"),
+            ("[links]\nallowed = [\"example.com\"]", "links.allowed"),
+            ("[links]\nallowed = [\"https://*/\"]", "links.allowed"),
             ("[auth]\nbaseline_scope = \"a b\"", "baseline_scope"),
         ] {
             let error = with(text, &[]).unwrap_err();

@@ -40,10 +40,14 @@ pub struct Config {
     pub subjects: Subjects,
     /// `[tools.NAME]`
     pub tools: BTreeMap<String, Tool>,
+    /// `[arguments]`
+    pub arguments: Arguments,
     /// `[auth]`
     pub auth: Auth,
     /// `[state]`
     pub state: State,
+    /// `[links]`
+    pub links: Links,
     /// `[audit]`
     pub audit: Audit,
 }
@@ -160,8 +164,26 @@ pub struct Tool {
     /// How large an answer is at the most (`"64KiB"`).
     #[serde(deserialize_with = "rate::size")]
     pub max_output: Option<u64>,
+    /// The tool may send what looks like a credential: keys, tokens, card numbers are not masked in its answers.
+    pub unmasked: bool,
     /// The tool is not there.
     pub disabled: bool,
+}
+
+/// `[arguments]`: what callers send to tools.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Arguments {
+    /// Numbers, booleans, arrays and objects may come as strings, as some clients send them, where the schema admits no
+    /// string and the argument is neither `strict` nor mirrored in a header. True unless set.
+    pub coerce: bool,
+}
+
+impl Default for Arguments {
+    fn default() -> Self {
+        Self { coerce: true }
+    }
 }
 
 /// `[auth]`
@@ -188,6 +210,26 @@ impl Default for Auth {
 pub struct State {
     /// `sqlite:PATH`, instead of `--state DIR`.
     pub url: Option<String>,
+}
+
+/// `[links]`: what a text may make a client load.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Links {
+    /// Prefixes (`https://example.com/images/`) of the addresses that images, and other links that load by themselves, may
+    /// keep, and that resources may have although they are internal. None unless set.
+    pub allowed: Vec<String>,
+}
+
+impl Links {
+    /// The prefixes, read.
+    ///
+    /// # Errors
+    /// A prefix that is none.
+    pub(crate) fn prefixes(&self) -> Result<crate::output::Links, InvalidConfig> {
+        crate::output::Links::new(&self.allowed).map_err(|why| InvalidConfig::new(format!("links.allowed: {why}")))
+    }
 }
 
 /// `[audit]`
@@ -282,6 +324,7 @@ impl Config {
                 )));
             }
         }
+        self.links.prefixes()?;
         if let Some(scope) = &self.auth.baseline_scope
             && let Err(error) = crate::scope::Grants::literal([scope])
         {

@@ -41,7 +41,8 @@ impl Tools {
         let agents = self.policy().agents();
         let tools: Map<_, _> =
             self.all().map(|(tool, entry)| (tool.spec.name.to_owned(), manifest_of(tool, entry))).collect();
-        let server = json!({ "server": self.spec().name, "agents": agents, "tools": tools });
+        let links = self.policy().allowed_links();
+        let server = json!({ "server": self.spec().name, "agents": agents, "allowed_links": links, "tools": tools });
         canonical(&without_defaults(server).unwrap_or_default())
     }
 

@@ -32,7 +32,7 @@ use crate::config::Config;
 use crate::context::CallContext;
 use crate::error::{Failure, code};
 use crate::limit::{Bucket, Identity, Limit, Limited, Memory, Quota, rate_text};
-use crate::output::OutputBounds;
+use crate::output::{Counts, Links, OutputBounds};
 use crate::policy::ToolPolicy;
 use crate::record::{Recording, Via};
 use crate::spec::Server;
@@ -114,7 +114,7 @@ pub struct Answered {
     pub untrusted: Vec<String>,
     /// How large it is, in bytes of JSON.
     pub bytes: u64,
-    removed: usize,
+    counts: Counts,
 }
 
 /// A server's tools behind the policy in force.
@@ -124,6 +124,7 @@ pub struct Gate {
     limits: Memory,
     threads: Arc<Semaphore>,
     redactor: Redactor,
+    links: Arc<Links>,
     sinks: Arc<Sinks>,
 }
 
@@ -138,12 +139,14 @@ impl Gate {
         sinks: Sinks,
         redactor: Redactor,
     ) -> Result<Self, StartError> {
+        let links = config.links.prefixes()?;
         Ok(Self {
             server: Box::new(server),
             tools: Tools::of::<S>(config)?,
             limits: Memory::default(),
             threads: Arc::new(Semaphore::new(BLOCKING_THREADS)),
             redactor,
+            links: Arc::new(links),
             sinks: Arc::new(sinks),
         })
     }
@@ -185,12 +188,13 @@ impl Gate {
         }
         let outcome = match decided {
             Ok(answered) => {
-                recording.served(answered.bytes, answered.removed);
+                recording.served(answered.bytes, answered.counts);
                 Outcome::Answered(answered)
             }
             Err(Stop::Failed(mut failure)) => {
                 // One id for the caller, the record and the log.
                 failure.correlation = failure.cause.is_some().then(|| recording.correlation());
+                recording.sanitised(failure.sanitise(&self.failure_bounds(name)));
                 recording.failed(&failure);
                 Outcome::Failed(failure)
             }
@@ -253,7 +257,10 @@ impl Gate {
         self.charge(caller, Some(tool), 1, quota)?;
 
         let checked = arguments::check(arguments.unwrap_or("{}"), &entry.arguments).map_err(Stop::Malformed)?;
-        recording.edit(|record| record.arguments = self.redactor.redact(&checked.sent, tool.spec.arguments));
+        recording.edit(|record| {
+            record.arguments = self.redactor.redact(&checked.sent, tool.spec.arguments);
+            record.coerced = checked.coerced;
+        });
         let values = checked.values.map_err(Failure::invalid_arguments)?;
 
         // A plain `fn` that was answered `TIMEOUT` runs on, and hears by this that nobody waits for it.
@@ -262,7 +269,7 @@ impl Gate {
         let state = CallState::new(
             Arc::clone(caller),
             context,
-            OutputBounds { max_bytes: tool.max_output },
+            self.bounds(tool),
             tool.spec.guarded,
             Arc::clone(&self.threads),
         );
@@ -322,6 +329,21 @@ impl Gate {
         }
         let slot = entry.slots.take(caller.agent());
         slot.ok_or_else(|| Box::new(state::overloaded("too many calls of this tool run already; try again soon")))
+    }
+
+    /// By what rules a tool's output is sanitised and bounded.
+    fn bounds(&self, tool: &ToolPolicy) -> OutputBounds {
+        OutputBounds { links: Arc::clone(&self.links), unmasked: tool.unmasked, ..OutputBounds::new(tool.max_output) }
+    }
+
+    /// By what rules a failure's texts are sanitised: its tool's, if there is such a tool.
+    fn failure_bounds(&self, name: &str) -> OutputBounds {
+        self.tools.find(name).map_or_else(|| self.handler_bounds(), |(tool, _)| self.bounds(tool))
+    }
+
+    /// By what rules the answers of the user's own handler are sanitised.
+    pub(crate) fn handler_bounds(&self) -> OutputBounds {
+        OutputBounds { links: Arc::clone(&self.links), ..OutputBounds::new(u64::MAX) }
     }
 
     /// The limits of a call: the agent's, the subject's, the tool's.

@@ -51,7 +51,7 @@ pub(super) fn panicked(text: &str) -> Failure {
 
 /// Gives the answer its final form: true to its schema, and no larger than it may be.
 pub(super) fn finish(answer: Answer, tool: &ToolPolicy, entry: &Entry) -> Result<Answered, Refused> {
-    let Answer { mut content, structured, mut untrusted, removed } = answer;
+    let Answer { mut content, structured, mut untrusted, counts } = answer;
     let mut bytes = 0;
     let structured = match (structured, &entry.output) {
         (None, None) => None,
@@ -82,7 +82,7 @@ pub(super) fn finish(answer: Answer, tool: &ToolPolicy, entry: &Entry) -> Result
     if bytes > tool.max_output {
         return Err(Box::new(crate::output::too_large(tool.max_output)));
     }
-    Ok(Answered { content, structured, untrusted, bytes, removed })
+    Ok(Answered { content, structured, untrusted, bytes, counts })
 }
 
 fn invalid_output(cause: String) -> Failure {

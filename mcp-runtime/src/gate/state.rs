@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::slots::Slot;
-use crate::arguments::{Violation, decode};
+use crate::arguments::{CheckError, MAX_VIOLATIONS, Violation, decode, escape, is_flattened};
 use crate::caller::Caller;
 use crate::context::CallContext;
 use crate::error::{Denied, Failure, code};
@@ -41,11 +41,28 @@ impl Given {
 
     /// Notes that an argument met its schema and not its type.
     pub(crate) fn refuse(&mut self, index: usize, error: decode::Error) {
-        let place = match self.arguments.get(index) {
-            Some(argument) if !crate::arguments::is_flattened(argument) => format!("/{}", argument.name),
+        let place = self.place(index);
+        self.note(Violation::new(format!("{place}{}", error.pointer), "decode", error.message));
+    }
+
+    /// Notes that a check refused an argument; `None` for all of them.
+    pub(crate) fn refuse_by_check(&mut self, index: Option<usize>, error: &CheckError) {
+        let place = index.map_or_else(String::new, |index| self.place(index));
+        self.note(error.violation(&place));
+    }
+
+    fn note(&mut self, violation: Violation) {
+        if self.violations.len() < MAX_VIOLATIONS {
+            self.violations.push(violation);
+        }
+    }
+
+    /// Where an argument stands, as a JSON pointer.
+    fn place(&self, index: usize) -> String {
+        match self.arguments.get(index) {
+            Some(argument) if !is_flattened(argument) => format!("/{}", escape(argument.name)),
             _ => String::new(),
-        };
-        self.violations.push(Violation::new(format!("{place}{}", error.pointer), "decode", error.message));
+        }
     }
 }
 

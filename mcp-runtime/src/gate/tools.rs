@@ -73,6 +73,7 @@ impl Tools {
             }
             let failed = |why| StartError::Tool { tool: spec.name, why };
             let arguments = Compiled::new(spec.arguments).map_err(failed)?;
+            let arguments = if config.arguments.coerce { arguments } else { arguments.without_coercion() };
             let output = OutputSchema::compile(&spec.output).map_err(failed)?;
             entries.push(Entry {
                 index: S::TOOLS.iter().position(|tool| tool.spec.name == spec.name).unwrap_or(usize::MAX),

@@ -1,8 +1,43 @@
-//! What leaves a tool: cleaned, bounded, and true to its schema.
+//! What leaves a tool: sanitised, bounded, and true to its schema.
+//!
+//! Every string that a model can see (texts, structured content, its keys, error messages, links and what describes them)
+//! is sanitised by the level that its type declares, at any depth:
+//!
+//! | | code points, escapes | links that load by themselves, role tokens, leaked secrets | told to the client |
+//! | --- | --- | --- | --- |
+//! | [`Trusted`], [`Text::trusted`] | cleaned | kept | |
+//! | everything else | cleaned | defused, broken, masked | |
+//! | [`Untrusted`], [`Text::untrusted`] | cleaned | defused, broken, masked | JSON pointers in `_meta`, mark in the output schema |
+//!
+//! * **Code points and escapes**: see [`hygiene`].
+//! * **Links that load by themselves** lose their address, `link removed` stands in its place: images of Markdown, inline
+//!   and by reference, and the elements and attributes of HTML and CSS that load something. A link that somebody has to
+//!   follow stays, and so does a bare address.
+//! * **Role tokens** are broken by a visible `·` behind their first character: `<|im_start|>` and its like, `[INST]`,
+//!   `<<SYS>>`, `<start_of_turn>`, elements such as `</tool_output>` and `<system>`.
+//! * **Leaked secrets** become `[masked: …]`: keys of this server, of AWS, GitHub, Slack and Stripe, JWTs, private keys in
+//!   PEM, card numbers by their check digit. Digits that pass for a card by chance are masked too: one in fifty or so of
+//!   16-digit numbers. A tool whose answers hold such numbers says so in the configuration (`unmasked`).
+//!
+//! What holds afterwards: none of these classes is left in a string, nothing that loads by itself has an address outside
+//! of `[links] allowed`, and sanitising once more changes nothing. HTML that is cut into several strings, and put together
+//! again by whoever shows them, is out of reach, and so is what stands encoded in base64. Clean text comes out as it went in. What a text *says* is not judged: instructions in plain
+//! words pass, and the answer to those is what the caller may do.
+//!
+//! Each string is taken on its own, but for images and definitions of Markdown, which find each other across the strings
+//! of an answer. The answer is checked against its schema after that: a string that no longer meets it is not sent.
 
+mod content;
+mod edits;
 pub mod hygiene;
+mod level;
+mod links;
+mod roles;
 mod schema;
+mod secrets;
 mod serialize;
+#[cfg(test)]
+mod tests;
 mod trust;
 
 use std::borrow::Cow;
@@ -15,7 +50,13 @@ use serde_json::Value;
 use crate::error::{Failure, ToolError, code};
 use crate::spec::CodeSpec;
 
+pub use level::OutputBounds;
+pub(crate) use level::{Counts, plain};
+use level::{Level, Sanitised, Surroundings, sanitise};
+pub use links::Links;
 pub(crate) use schema::OutputSchema;
+#[cfg(any(feature = "http", feature = "stdio"))]
+pub(crate) use serialize::to_visible_value;
 pub(crate) use serialize::{Problem, to_clean_value};
 pub use trust::{Trusted, Untrusted};
 
@@ -43,14 +84,7 @@ pub trait ToolResult {
     ///
     /// # Errors
     /// The tool's own error; [`code::OUTPUT_TOO_LARGE`]; [`code::OUTPUT_INVALID`] for what is no JSON.
-    fn answer(self, bounds: OutputBounds) -> Result<Answer, Box<Failure>>;
-}
-
-/// How large an answer may get.
-#[derive(Clone, Copy, Debug)]
-pub struct OutputBounds {
-    /// In bytes of JSON.
-    pub max_bytes: u64,
+    fn answer(self, bounds: &OutputBounds) -> Result<Answer, Box<Failure>>;
 }
 
 /// A cleaned answer, before the gate has checked it against the tool's output schema.
@@ -62,8 +96,8 @@ pub struct Answer {
     pub(crate) structured: Option<Value>,
     /// Where strings of others stand, as JSON pointers into the structured content.
     pub(crate) untrusted: Vec<String>,
-    /// How many code points were removed.
-    pub(crate) removed: usize,
+    /// How much was changed.
+    pub(crate) counts: Counts,
 }
 
 /// Structured content: sent as `structuredContent`, described by an output schema, and as JSON text beside it.
@@ -86,13 +120,13 @@ impl<T: Structured> ToolResult for Json<T> {
         Some(generator.subschema_for::<T>())
     }
 
-    fn answer(self, bounds: OutputBounds) -> Result<Answer, Box<Failure>> {
-        let clean = to_clean_value(&self.0, bounds.max_bytes).map_err(|problem| problem.failure(bounds))?;
+    fn answer(self, bounds: &OutputBounds) -> Result<Answer, Box<Failure>> {
+        let clean = to_clean_value(&self.0, bounds).map_err(|problem| problem.failure(bounds))?;
         Ok(Answer {
             content: Vec::new(),
             structured: Some(clean.value),
             untrusted: clean.untrusted,
-            removed: clean.removed,
+            counts: clean.counts,
         })
     }
 }
@@ -101,25 +135,38 @@ impl<T: Structured> ToolResult for Json<T> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
     text: String,
-    untrusted: bool,
+    source: Source,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Ours,
+    Unsaid,
+    Others,
 }
 
 impl Text {
-    /// Text of this server's own.
+    /// Text of which nothing is said: the same as a plain `String`.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), untrusted: false }
+        Self { text: text.into(), source: Source::Unsaid }
     }
 
-    /// Text that somebody else wrote; the client is told so.
+    /// Text that this server's authors wrote, as [`Trusted`].
+    pub fn trusted(text: impl Into<String>) -> Self {
+        Self { text: text.into(), source: Source::Ours }
+    }
+
+    /// Text that somebody else wrote, as [`Untrusted`]; the client is told so.
     pub fn untrusted(text: impl Into<String>) -> Self {
-        Self { text: text.into(), untrusted: true }
+        Self { text: text.into(), source: Source::Others }
     }
 }
 
 impl ToolResult for Text {
-    fn answer(self, bounds: OutputBounds) -> Result<Answer, Box<Failure>> {
-        let mut answer = text_answer(self.text, bounds)?;
-        if self.untrusted {
+    fn answer(self, bounds: &OutputBounds) -> Result<Answer, Box<Failure>> {
+        let level = if self.source == Source::Ours { Level::Trusted } else { Level::Plain };
+        let mut answer = text_answer(self.text, level, bounds)?;
+        if self.source == Source::Others {
             answer.untrusted.push("/content/0/text".to_owned());
         }
         Ok(answer)
@@ -127,36 +174,34 @@ impl ToolResult for Text {
 }
 
 impl ToolResult for String {
-    fn answer(self, bounds: OutputBounds) -> Result<Answer, Box<Failure>> {
-        text_answer(self, bounds)
+    fn answer(self, bounds: &OutputBounds) -> Result<Answer, Box<Failure>> {
+        text_answer(self, Level::Plain, bounds)
     }
 }
 
 impl ToolResult for &str {
-    fn answer(self, bounds: OutputBounds) -> Result<Answer, Box<Failure>> {
-        text_answer(self.to_owned(), bounds)
+    fn answer(self, bounds: &OutputBounds) -> Result<Answer, Box<Failure>> {
+        text_answer(self.to_owned(), Level::Plain, bounds)
     }
 }
 
 impl ToolResult for () {
-    fn answer(self, _: OutputBounds) -> Result<Answer, Box<Failure>> {
+    fn answer(self, _: &OutputBounds) -> Result<Answer, Box<Failure>> {
         // A model takes an empty list of content for a failure.
         Ok(Answer { content: vec![ContentBlock::text("done")], ..Answer::default() })
     }
 }
 
 impl ToolResult for ContentBlock {
-    fn answer(self, bounds: OutputBounds) -> Result<Answer, Box<Failure>> {
+    fn answer(self, bounds: &OutputBounds) -> Result<Answer, Box<Failure>> {
         vec![self].answer(bounds)
     }
 }
 
 impl ToolResult for Vec<ContentBlock> {
-    fn answer(self, bounds: OutputBounds) -> Result<Answer, Box<Failure>> {
-        let clean = to_clean_value(&self, bounds.max_bytes).map_err(|problem| problem.failure(bounds))?;
-        let content = serde_json::from_value(clean.value)
-            .map_err(|error| Problem::Invalid(format!("a content block is none: {error}")).failure(bounds))?;
-        Ok(Answer { content, removed: clean.removed, ..Answer::default() })
+    fn answer(self, bounds: &OutputBounds) -> Result<Answer, Box<Failure>> {
+        let clean = content::sanitise(self, bounds).map_err(|problem| problem.failure(bounds))?;
+        Ok(Answer { content: clean.value, counts: clean.counts, ..Answer::default() })
     }
 }
 
@@ -167,7 +212,7 @@ impl<R: ToolResult, E: ToolError> ToolResult for Result<R, E> {
         R::schema(generator)
     }
 
-    fn answer(self, bounds: OutputBounds) -> Result<Answer, Box<Failure>> {
+    fn answer(self, bounds: &OutputBounds) -> Result<Answer, Box<Failure>> {
         match self {
             Ok(value) => value.answer(bounds),
             Err(error) => Err(Failure::of_tool(&error)),
@@ -175,21 +220,20 @@ impl<R: ToolResult, E: ToolError> ToolResult for Result<R, E> {
     }
 }
 
-fn text_answer(text: String, bounds: OutputBounds) -> Result<Answer, Box<Failure>> {
+fn text_answer(text: String, level: Level, bounds: &OutputBounds) -> Result<Answer, Box<Failure>> {
     if text.len() as u64 > bounds.max_bytes {
         return Err(Problem::TooLarge.failure(bounds));
     }
-    let cleaned = hygiene::clean(&text);
-    let removed = cleaned.removed;
-    let text = match cleaned.text {
-        Cow::Borrowed(_) => text,
-        Cow::Owned(text) => text,
+    let (changed, counts) = match sanitise(&text, level, bounds, &mut Surroundings::default()) {
+        Sanitised { text: Cow::Owned(changed), counts } => (Some(changed), counts),
+        Sanitised { text: Cow::Borrowed(_), counts } => (None, counts),
     };
-    Ok(Answer { content: vec![ContentBlock::text(text)], removed, ..Answer::default() })
+    let text = changed.unwrap_or(text);
+    Ok(Answer { content: vec![ContentBlock::text(text)], counts, ..Answer::default() })
 }
 
 impl Problem {
-    fn failure(self, bounds: OutputBounds) -> Box<Failure> {
+    fn failure(self, bounds: &OutputBounds) -> Box<Failure> {
         Box::new(match self {
             Self::TooLarge => too_large(bounds.max_bytes),
             Self::Invalid(cause) => {

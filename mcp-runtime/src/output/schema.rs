@@ -4,7 +4,8 @@ use jsonschema::Validator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::arguments::schema::{bound_integers, compile, is_recursive};
+use crate::arguments::schema::{bound_numbers, compile};
+use crate::arguments::work;
 use crate::spec::OutputSpec;
 
 /// A tool's output schema, compiled.
@@ -27,8 +28,8 @@ impl OutputSchema {
         let Some(schema) = (spec.schema)(&mut generator) else { return Ok(None) };
         let mut definitions = generator.take_definitions(true);
         let mut root = Value::Object(inlined(schema.to_value(), &definitions));
-        bound_integers(&mut root);
-        definitions.values_mut().for_each(bound_integers);
+        bound_numbers(&mut root);
+        definitions.values_mut().for_each(bound_numbers);
         drop_unused(&root, &mut definitions);
         let wrapped = root.get("type").and_then(Value::as_str) != Some("object");
         let published = if wrapped {
@@ -55,9 +56,8 @@ impl OutputSchema {
         if self.validator.is_valid(value) {
             return None;
         }
-        if is_recursive(&self.published) {
-            // To collect what is wrong would take time without bound.
-            return Some("the value breaks a schema that refers to itself".to_owned());
+        if work::is_endless(value, &self.published, &self.published) {
+            return Some("the value is nested too deeply to say what is wrong with it".to_owned());
         }
         let listed: Vec<_> = self
             .validator

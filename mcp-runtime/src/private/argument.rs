@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Given, Number, Rule};
-use crate::arguments::decode;
+use crate::arguments::{CheckError, decode};
 use crate::scope::ScopeSegment;
 use crate::spec::{ArgumentSpec, Bounds, Size};
 
@@ -62,6 +62,41 @@ impl<T> Arg<T> {
                 None
             }
         }
+    }
+}
+
+impl<T> Arg<T> {
+    /// [`Arg::take`], and the argument's own check. There is a value although the check refused it, so that the tool's
+    /// check is asked too; [`Given::checked`] stops the call.
+    pub fn take_checked<V: CheckResult>(
+        self,
+        given: &mut Given,
+        index: usize,
+        check: impl FnOnce(&T) -> V,
+    ) -> core::option::Option<T> {
+        let value = self.take(given, index)?;
+        if let Some(error) = check(&value).refusal() {
+            given.refuse_by_check(core::option::Option::Some(index), &error);
+        }
+        Some(value)
+    }
+}
+
+/// What a check gives back.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not what a check gives back",
+    label = "a check is a plain `fn` that returns `Result<(), String>`",
+    note = "the error is a `String`, a `&'static str` or a `CheckError`; what has to wait is a `guard`"
+)]
+pub trait CheckResult {
+    #[doc(hidden)]
+    fn refusal(self) -> core::option::Option<CheckError>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<CheckError>> CheckResult for core::result::Result<(), E> {
+    fn refusal(self) -> core::option::Option<CheckError> {
+        self.err().map(Into::into)
     }
 }
 
@@ -141,6 +176,19 @@ impl Given {
     /// An argument's value fills `{name}` in the scope.
     pub fn fill<T: ScopeSegment>(&mut self, name: &'static str, value: &T) {
         self.segments.push((name, value.segment()));
+    }
+
+    /// What the tool's check says of all arguments; `None` if it, or a check of one of them, refused.
+    pub fn check(&mut self, verdict: impl CheckResult) -> core::option::Option<()> {
+        if let Some(error) = verdict.refusal() {
+            self.refuse_by_check(core::option::Option::None, &error);
+        }
+        self.checked()
+    }
+
+    /// `None` if a check refused an argument.
+    pub fn checked(&self) -> core::option::Option<()> {
+        self.violations.is_empty().then_some(())
     }
 
     /// What the call weighs.

@@ -100,7 +100,8 @@ macro_rules! forward_requests {
     ($($method:ident: $params:ty => $result:ty),* $(,)?) => {$(
         async fn $method(&self, request: $params, context: RequestContext<RoleServer>) -> Result<$result, ErrorData> {
             let extensions = context.extensions.clone();
-            self.guarded(&extensions, || self.forward.$method(request, context)).await
+            let result = self.guarded(&extensions, || self.forward.$method(request, context)).await;
+            render::handled(result, &self.gate.handler_bounds())
         }
     )*};
 }

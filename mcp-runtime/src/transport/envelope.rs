@@ -256,7 +256,8 @@ fn id_of(text: &str) -> Result<Value, Rejection> {
     let invalid = || Rejection::new(INVALID_REQUEST, "`id` has to be a string or an integer");
     match strict::value(text).map_err(malformed)? {
         Value::String(id) if id.len() <= 256 => Ok(Value::String(id)),
-        Value::Number(id) if id.is_i64() => Ok(Value::Number(id)),
+        // Echoed as it came: `1.0` would come back as another text.
+        Value::Number(id) if id.is_i64() && !text.contains(['.', 'e', 'E']) => Ok(Value::Number(id)),
         _ => Err(invalid()),
     }
 }
@@ -331,6 +332,7 @@ mod tests {
             (r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#, -32600),
             (r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, -32600),
             (r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#, -32600),
+            (r#"{"jsonrpc":"2.0","id":1.0,"method":"ping"}"#, -32600),
             (r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#, -32600),
             (r#"{"jsonrpc":"2.0","id":9223372036854775808,"method":"ping"}"#, -32600),
             (r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#, -32600),

@@ -4,6 +4,7 @@ mod errors;
 mod execution;
 mod guards;
 mod hygiene;
+mod levels;
 mod limits;
 mod listing;
 mod outputs;

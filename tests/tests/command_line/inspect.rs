@@ -63,21 +63,25 @@ fn a_policy_is_stable_and_a_change_shows() {
     assert!(plain.run(&["policy", "--check", file]).status.success());
     assert_eq!(plain.json(&["policy", "--check", file]), json!([]));
 
-    let changed = site("[tools.get_revenue]\nrate = \"20/min\"\ntimeout = \"9s\"\n[tools.blow]\ndisabled = true");
+    let changed = site(
+        "[tools.get_revenue]\nrate = \"20/min\"\ntimeout = \"9s\"\nunmasked = true\n\
+         [tools.blow]\ndisabled = true\n[links]\nallowed = [\"https://example.com/\"]",
+    );
     let output = changed.run(&["policy", "--check", file]);
     let (out, err) = texts(&output);
     assert_eq!(output.status.code(), Some(1));
     for line in [
         r#"tools.get_revenue.rate.agent.0: "10/min" became "20/min""#,
         r#"tools.get_revenue.timeout: "5s" became "9s""#,
-        r#"tools.get_revenue.loosened: ["rate","timeout"] is new"#,
+        r#"tools.get_revenue.loosened: ["rate","timeout","unmasked"] is new"#,
+        r#"allowed_links: ["https://example.com/"] is new"#,
         "tools.blow.disabled: true is new",
     ] {
         assert!(out.lines().any(|found| found == line), "{line}: {out}");
     }
     assert!(err.contains("the policy is not the one in"), "{err}");
     let (table, _) = texts(&changed.run(&["tools"]));
-    assert!(table.contains("rate loosened by configuration, timeout loosened by configuration"), "{table}");
+    assert!(table.contains("rate loosened by configuration, timeout loosened by configuration, unmasked"), "{table}");
     assert!(table.lines().any(|line| line.starts_with("blow") && line.contains("disabled")), "{table}");
 }
 

@@ -42,13 +42,19 @@ pub(super) fn function(tool: &Tool, server: &Server) -> TokenStream {
         None => quote_spanned!(span=> __call.admitted()?),
         Some(guard) => {
             let place = mixed(guard.span());
-            let values = tool.arguments().map(|(cfg, argument)| {
-                let mut value = binding(argument);
-                value.set_span(value.span().located_at(place));
-                quote_spanned!(place=> #cfg &#value)
-            });
+            let values = borrowed(tool, place);
             quote_spanned!(place=> __call.guarded(|__caller| #guard(__caller, #(#values),*)).await?)
         }
+    };
+    // Scope, cost and call see nothing that a check refused.
+    let check = if let Some(check) = &tool.check {
+        let place = mixed(check.span());
+        let values = borrowed(tool, place);
+        quote_spanned!(place=> __given.check(#check(#(#values),*))?;)
+    } else if tool.arguments().any(|(_, argument)| argument.check.is_some()) {
+        quote_spanned!(span=> __given.checked()?;)
+    } else {
+        TokenStream::new()
     };
     let call = call(tool, ty, span);
     let result = result(tool);
@@ -59,6 +65,7 @@ pub(super) fn function(tool: &Tool, server: &Server) -> TokenStream {
             __given: &mut __m::Given,
         ) -> __m::Prepared<'__a> #bounds {
             #decode
+            #check
             #(#fills)*
             #cost
             __m::tool_must_be_send(async move {
@@ -68,6 +75,15 @@ pub(super) fn function(tool: &Tool, server: &Server) -> TokenStream {
             })
         }
     }
+}
+
+/// All arguments by reference, in their order.
+fn borrowed(tool: &Tool, place: Span) -> impl Iterator<Item = TokenStream> {
+    tool.arguments().map(move |(cfg, argument)| {
+        let mut value = binding(argument);
+        value.set_span(value.span().located_at(place));
+        quote_spanned!(place=> #cfg &#value)
+    })
 }
 
 /// The name under which a decoded argument is at hand. A cost expression sees it under the user's own.
@@ -91,7 +107,14 @@ fn decode(tool: &Tool, span: Span) -> TokenStream {
             quote_spanned!(span=> #place #(+ <[()]>::len(&[#conditions ()]))*)
         };
         let arg = arg(argument);
-        takes.extend(quote_spanned!(span=> #cfg let #value = #arg.take(__given, #place);));
+        let take = match &argument.check {
+            None => quote_spanned!(span=> take(__given, #place)),
+            Some(check) => {
+                let here = mixed(check.span());
+                quote_spanned!(here=> take_checked(__given, #place, |__it| #check(__it)))
+            }
+        };
+        takes.extend(quote_spanned!(span=> #cfg let #value = #arg.#take;));
         // In a tuple: clippy would like a `?` there, which is slower to compile, and has it written in the user's name.
         unwraps.extend(quote_spanned!(span=> #cfg let (__m::Some(#value),) = (#value,) else { return __m::None };));
         if cfg.is_empty() {

@@ -37,6 +37,7 @@ fn fields(tool: &Tool, span: Span) -> TokenStream {
         agent_rate,
         total_rate,
         cost,
+        check: _,
         guard,
         timeout,
         concurrency,

@@ -22,6 +22,7 @@
 //! | U+00AD | a single one between letters |
 //! | U+034F | before a combining mark |
 //! | LRM, RLM, ALM in a row of more than two | its two ends |
+//! | LRM, RLM, ALM between two letters of ASCII | |
 //!
 //! A row of *different* joiners goes entirely; of a row of equal ones (U+00AD apart) one stays where one may stand. So
 //! what is left between two visible characters is at most three invisible ones, whatever was put there. An emoji flag

@@ -111,7 +111,10 @@ impl Run {
         // The ends of a text are like those of a line.
         let (previous, next) = (previous.unwrap_or('\n'), self.next.unwrap_or('\n'));
         let selector = self.selector.filter(|&selector| takes(previous, selector, next));
-        match (&self.joiners, self.directions) {
+        // Between two Latin letters a direction changes nothing that anybody sees: there it can only carry a message.
+        let in_word = previous.is_ascii_alphabetic() && next.is_ascii_alphabetic();
+        let directions = if in_word { (None, None) } else { self.directions };
+        match (&self.joiners, directions) {
             (Joiners::Of(joiner), (None, _)) if joins(previous, *joiner, next) => Kept([selector, Some(*joiner), None]),
             (_, (first, last)) => Kept([selector, first, last]),
         }

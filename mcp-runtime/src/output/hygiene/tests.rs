@@ -221,7 +221,7 @@ fn joiners_and_selectors_stay_only_where_they_do_something() {
         ("ᠠ\u{180b}\u{180c}a\u{180b}", "ᠠ\u{180b}a"),
         ("❤\u{200e}\u{fe0f}", "❤\u{200e}"),
         ("می\u{200c}\u{200e}خواهم", "می\u{200e}خواهم"),
-        ("a\u{200e}\u{200f}\u{200e}\u{61c}b", "a\u{200e}\u{61c}b"),
+        ("a.\u{200e}\u{200f}\u{200e}\u{61c}b", "a.\u{200e}\u{61c}b"),
     ]);
 }
 
@@ -359,5 +359,14 @@ proptest! {
     fn both_ways_to_clean_agree(text in texts()) {
         let cleaned = clean(&text);
         prop_assert_eq!(clean_in_place(text.clone()), (cleaned.text.into_owned(), cleaned.removed));
+    }
+}
+
+#[test]
+fn no_message_is_written_in_directions_within_a_word() {
+    let hidden: String = "carrier".chars().flat_map(|c| [c, '\u{200e}', '\u{200f}']).collect();
+    assert_eq!(clean(&hidden).text, "carrier\u{200e}\u{200f}");
+    for text in ["C++\u{200e} שלום", "(abc)\u{200f} עולם", "السعر 5\u{200e} USD"] {
+        assert_eq!(clean(text).text, text);
     }
 }
