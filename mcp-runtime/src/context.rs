@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Correlation;
+use crate::input::{Client, Suspension};
 
 /// A call as a tool sees it: ids, cancellation, progress. A tool asks for it with a `&CallContext` parameter.
 #[derive(Clone)]
@@ -15,19 +16,20 @@ pub struct CallContext {
     correlation: Correlation,
     cancelled: CancellationToken,
     progress: Option<Arc<dyn ReportProgress>>,
+    client: Option<Arc<Client>>,
+    suspension: Arc<Suspension>,
 }
 
 impl CallContext {
     /// A context for the request with this id, as text: for calls of a [`Gate`](crate::gate::Gate) without a transport.
     pub fn new(request: &str, cancelled: CancellationToken) -> Self {
-        Self { request: request.into(), correlation: Correlation::new(), cancelled, progress: None }
+        Self::recorded(request, cancelled, Correlation::new())
     }
 
-    /// The call's id in records and logs, where the transport has given it one already.
-    #[must_use]
-    pub(crate) fn with_correlation(mut self, correlation: Correlation) -> Self {
-        self.correlation = correlation;
-        self
+    /// As [`CallContext::new`], for a call whose record has an id already.
+    pub(crate) fn recorded(request: &str, cancelled: CancellationToken, correlation: Correlation) -> Self {
+        let request = request.into();
+        Self { request, correlation, cancelled, progress: None, client: None, suspension: Arc::default() }
     }
 
     /// A way to tell the client how far the call is.
@@ -35,6 +37,21 @@ impl CallContext {
     pub(crate) fn with_progress(mut self, progress: Arc<dyn ReportProgress>) -> Self {
         self.progress = Some(progress);
         self
+    }
+
+    /// A way to ask the client.
+    #[must_use]
+    pub(crate) fn with_client(mut self, client: Client) -> Self {
+        self.client = Some(Arc::new(client));
+        self
+    }
+
+    pub(crate) fn client(&self) -> Option<&Client> {
+        self.client.as_deref()
+    }
+
+    pub(crate) fn suspension(&self) -> &Suspension {
+        &self.suspension
     }
 
     /// The id that the client gave the request. It is unique to the client, not to the server.
@@ -57,6 +74,12 @@ impl CallContext {
     /// Completes when the call is cancelled.
     pub async fn cancelled(&self) {
         self.cancelled.cancelled().await;
+    }
+
+    /// Whether the client asked to be told how far the call is. Without it [`CallContext::progress`] sends nothing, and
+    /// what only progress needs can be left out.
+    pub fn wants_progress(&self) -> bool {
+        self.progress.is_some()
     }
 
     /// Tells the client how far the call is, if it asked for that: `done` of `total`, with a text for people.

@@ -52,6 +52,7 @@
 //! | may they: scopes, wildcards, scopes filled by arguments | [`scope`] |
 //! | how often: GCRA per agent, subject and tool | [`limit`] |
 //! | with what: strict JSON, JSON Schema 2020-12, all violations at once | [`arguments`] |
+//! | what a tool asks of its client while it runs: forms, texts, folders | [`input`], [`CallContext`] |
 //! | what comes back: [`Json`], text, content; cleaned, bounded, true to its schema | [`output`] |
 //! | what went wrong: codes, retry, nothing of the inside | [`error`], [`ToolError`](trait@ToolError) |
 //! | what is left of it: one record | [`record`] |
@@ -89,6 +90,7 @@ pub mod error;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod gate;
+pub mod input;
 pub mod limit;
 pub mod output;
 pub mod policy;
@@ -108,6 +110,7 @@ pub use arguments::CheckError;
 pub use caller::Caller;
 pub use context::CallContext;
 pub use error::{Denied, ToolError};
+pub use input::{ClientFeature, Elicited, LogLevel};
 pub use mcp_macros::{ToolError, server, tool};
 pub use output::{Json, Text, Trusted, Untrusted};
 pub use protected::Protected;

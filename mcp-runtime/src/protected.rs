@@ -1,14 +1,15 @@
 //! A server behind its gate, ready for a transport.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 #[cfg(any(feature = "http", feature = "stdio"))]
 use crate::auth::Authenticate;
 use crate::config::Config;
 use crate::gate::{Gate, StartError};
+use crate::input::StateKey;
 use crate::spec::Server;
-use crate::telemetry::redact::Redactor;
-use crate::telemetry::{Audit, Sinks};
+use crate::telemetry::{SinkCount, Sinks, Telemetry};
 use crate::transport::forward::{Forward, Forwarded, Nothing};
 
 /// A server behind its gate.
@@ -27,6 +28,7 @@ use crate::transport::forward::{Forward, Forwarded, Nothing};
 pub struct Protected {
     gate: Arc<Gate>,
     forward: Arc<dyn Forward>,
+    states: Arc<StateKey>,
     config: Config,
 }
 
@@ -37,28 +39,34 @@ impl Protected {
     /// # Errors
     /// A configuration that does not fit the server, a tool that cannot be served, an audit file that cannot be written.
     pub fn new<S: Server>(server: S, config: Config) -> Result<Self, StartError> {
-        let redactor = Redactor::ephemeral().map_err(|_| StartError::NoRandomness)?;
-        Self::build(server, config, redactor)
+        Self::with_telemetry(server, config, Telemetry::new())
     }
 
-    /// As [`Protected::new`], with the key of the digests in records.
+    /// As [`Protected::new`], with the key of the digests in records. The state that clients carry from one round of a
+    /// tool's questions to the next is sealed with it as well, so that it outlives the process and holds on every replica.
     ///
     /// # Errors
     /// As [`Protected::new`].
     pub fn with_digest_key<S: Server>(server: S, config: Config, key: [u8; 32]) -> Result<Self, StartError> {
-        Self::build(server, config, Redactor::new(key))
+        Self::with_telemetry(server, config, Telemetry::new().digest_key(key))
     }
 
-    fn build<S: Server>(server: S, config: Config, redactor: Redactor) -> Result<Self, StartError> {
+    /// As [`Protected::new`], with observers and sinks of one's own.
+    ///
+    /// # Errors
+    /// As [`Protected::new`], and a sink that gets no thread.
+    pub fn with_telemetry<S: Server>(server: S, config: Config, telemetry: Telemetry) -> Result<Self, StartError> {
         config.check()?;
+        let key = telemetry.key().ok_or(StartError::NoRandomness)?;
+        let sinks = Sinks::start(&config, telemetry, &key)?;
         let server = Arc::new(server);
         let forward: Arc<dyn Forward> = match S::HANDLER {
             Some(handler) => (handler.0)(Arc::clone(&server)),
             None => Arc::new(Forwarded(Arc::new(Nothing))),
         };
-        let audit = config.audit.path.as_deref().map(Audit::open).transpose()?;
-        let gate = Arc::new(Gate::build(server, &config, Sinks { audit }, redactor)?);
-        Ok(Self { gate, forward, config })
+        let states = Arc::new(StateKey::derive(&key).ok_or(StartError::NoRandomness)?);
+        let gate = Arc::new(Gate::build(server, &config, sinks)?);
+        Ok(Self { gate, forward, states, config })
     }
 
     /// The gate, for calls without a transport.
@@ -74,6 +82,7 @@ impl Protected {
             Arc::clone(&self.gate),
             Arc::clone(&self.forward),
             authenticate,
+            Arc::clone(&self.states),
             &self.config,
         )
     }
@@ -100,7 +109,8 @@ impl Protected {
 
         let credential = bearer_parts(credential).ok_or(StdioError::Refused(crate::auth::Refusal::Malformed))?;
         crate::auth::verify(&*authenticate, &credential).await.map_err(StdioError::Refused)?;
-        let adapter = Adapter::new(Arc::clone(&self.gate), Arc::clone(&self.forward), self.config.http.list);
+        let states = Arc::clone(&self.states);
+        let adapter = Adapter::new(Arc::clone(&self.gate), Arc::clone(&self.forward), self.config.http.list, states);
         let lines = Lines::new(reader, writer, Arc::clone(&self.gate), authenticate, credential);
         let running = rmcp::serve_server(adapter, lines).await;
         match running {
@@ -109,6 +119,17 @@ impl Protected {
             Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => Ok(()),
             Err(error) => Err(StdioError::Broken(handshake_problem(&error).to_owned())),
         }
+    }
+
+    /// Waits until every sink has written the records that came so far, within a time for all together. Whether they
+    /// have. A program calls this before it ends; it blocks its thread.
+    pub fn flush(&self, within: Duration) -> bool {
+        self.gate.sinks().flush(within)
+    }
+
+    /// What became of the records, sink by sink: those of the configuration and those of [`Telemetry`].
+    pub fn sink_counts(&self) -> Vec<SinkCount> {
+        self.gate.sinks().counts()
     }
 
     /// The configuration.

@@ -70,6 +70,7 @@ pub struct Tool<S: 'static> {
 
 /// What `#[tool(…)]` and the function's signature say.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the function, and none excludes another")]
 pub struct ToolSpec {
     /// `[A-Za-z0-9_.-]{1,128}`, unique in the server.
     pub name: &'static str,
@@ -99,6 +100,8 @@ pub struct ToolSpec {
     pub annotations: Annotations,
     /// A plain `fn`, which runs on the blocking pool.
     pub blocking: bool,
+    /// The function takes a [`CallContext`](crate::CallContext): it may have more to say to the client than its answer.
+    pub contextual: bool,
     /// The arguments, in the order of the function.
     pub arguments: &'static [ArgumentSpec],
     /// What comes back.
@@ -123,6 +126,7 @@ impl ToolSpec {
             max_output: DEFAULT_MAX_OUTPUT,
             annotations: Annotations { read_only: None, destructive: None, idempotent: None, open_world: None },
             blocking: false,
+            contextual: false,
             arguments: &[],
             output,
         }
@@ -212,6 +216,8 @@ pub enum Rule {
     Default(fn() -> Value),
     /// `pii`: records hold a keyed digest.
     Pii,
+    /// Records hold the value as it is: its name sounds personal, and it is not.
+    Plain,
     /// `secret`: records hold nothing of it.
     Secret,
     /// `header = "Region"`: mirrored in `Mcp-Param-Region` (`x-mcp-header`).

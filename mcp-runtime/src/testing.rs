@@ -16,6 +16,7 @@ use crate::protected::Protected;
 use crate::record::Via;
 use crate::scope::{Grants, InvalidScope};
 use crate::spec::Server;
+use crate::telemetry::Telemetry;
 
 /// Set, `assert_policy!` writes the file instead of comparing.
 const BLESS: &str = "MCP_BLESS";
@@ -71,6 +72,14 @@ pub fn check_policy<S: Server>(file: &str) {
     );
 }
 
+/// HTTP services that are made from now on hand every request to rmcp: for tests that compare our own way for calls with
+/// rmcp's.
+#[cfg(feature = "http")]
+#[doc(hidden)]
+pub fn serve_through_rmcp() {
+    crate::transport::http::direct::close();
+}
+
 /// A client in the same process: every call takes the same way through the gate as one over a transport.
 ///
 /// ```
@@ -118,7 +127,15 @@ impl Client {
     /// # Errors
     /// As [`Client::new`], and a configuration that does not fit the server.
     pub fn configured<S: Server>(server: S, config: Config) -> Result<Self, StartError> {
-        let protected = Arc::new(Protected::new(server, config)?);
+        Self::with_telemetry(server, config, Telemetry::new())
+    }
+
+    /// A client of a server with observers and sinks.
+    ///
+    /// # Errors
+    /// As [`Client::configured`].
+    pub fn with_telemetry<S: Server>(server: S, config: Config, telemetry: Telemetry) -> Result<Self, StartError> {
+        let protected = Arc::new(Protected::with_telemetry(server, config, telemetry)?);
         let agent = Agent::key("nobody").map_err(|_| StartError::NoRandomness)?;
         Ok(Self { protected, caller: Arc::new(Caller::new(agent, "test")) })
     }
@@ -164,7 +181,16 @@ impl Client {
             Outcome::Failed(failure) => Err(CallError::Failed(failure)),
             Outcome::UnknownTool => Err(CallError::UnknownTool),
             Outcome::Malformed(malformed) => Err(CallError::Malformed(malformed.to_string())),
+            // Only a client of a transport can be asked anything.
+            Outcome::InputRequired(_) | Outcome::Unsupported(_) | Outcome::InvalidState => {
+                Err(CallError::Malformed("the tool asks its client".to_owned()))
+            }
         }
+    }
+
+    /// Waits until every sink has written the records of the calls so far; `false` if that takes longer than 10 s.
+    pub fn flush(&self) -> bool {
+        self.protected.flush(std::time::Duration::from_secs(10))
     }
 
     /// The names of the tools that this caller sees.

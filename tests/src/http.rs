@@ -68,6 +68,32 @@ impl Connection {
 
     /// Reads one answer; `None` if the server closed the connection instead.
     pub fn receive(&mut self) -> Option<Response> {
+        let mut response = self.head()?;
+        if response.header("transfer-encoding").is_some() {
+            while let Some(chunk) = self.chunk() {
+                response.body.push_str(&chunk);
+            }
+        } else if let Some(length) = response.header("content-length") {
+            let length = length.parse().expect("a length");
+            response.body = self.exactly(length);
+        }
+        Some(response)
+    }
+
+    /// The next message of an answer that is a stream; `None` at its end.
+    pub fn event(&mut self) -> Option<Value> {
+        loop {
+            let chunk = self.chunk()?;
+            let data = chunk.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim_start);
+            let data: String = data.collect();
+            if !data.is_empty() {
+                return Some(serde_json::from_str(&data).expect("JSON in an event"));
+            }
+        }
+    }
+
+    /// The head of an answer, its body unread.
+    pub fn head(&mut self) -> Option<Response> {
         let status_line = self.line()?;
         let status = status_line.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
         let mut headers = Vec::new();
@@ -79,20 +105,15 @@ impl Connection {
             let (name, value) = line.split_once(':').expect("a header");
             headers.push((name.to_lowercase(), value.trim().to_owned()));
         }
-        let mut response = Response { status, headers, body: String::new() };
-        if response.header("transfer-encoding").is_some() {
-            while let Some(size) = self.line().and_then(|size| usize::from_str_radix(&size, 16).ok()).filter(|s| *s > 0)
-            {
-                let chunk = self.exactly(size);
-                response.body.push_str(&chunk);
-                self.line();
-            }
-            self.line();
-        } else if let Some(length) = response.header("content-length") {
-            let length = length.parse().expect("a length");
-            response.body = self.exactly(length);
-        }
-        Some(response)
+        Some(Response { status, headers, body: String::new() })
+    }
+
+    /// The next piece of a body that is sent in pieces; `None` at its end.
+    fn chunk(&mut self) -> Option<String> {
+        let size = self.line().and_then(|size| usize::from_str_radix(&size, 16).ok())?;
+        let chunk = self.exactly(size);
+        self.line();
+        (size > 0).then_some(chunk)
     }
 
     fn line(&mut self) -> Option<String> {

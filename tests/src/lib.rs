@@ -8,3 +8,4 @@ pub mod http;
 pub mod log;
 pub mod message;
 pub mod process;
+pub mod stdio;

@@ -33,6 +33,7 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 pub struct Site {
     binary: PathBuf,
     folder: TempDir,
+    serve: &'static [&'static str],
 }
 
 /// A key as `keys issue` gave it.
@@ -48,11 +49,17 @@ impl Site {
     /// A place for the fixture binary; `env!("CARGO_BIN_EXE_fixture")` names it. `config` may hold anything but
     /// `[audit]`.
     pub fn new(binary: &str, config: &str) -> Self {
-        let site = Self { binary: binary.into(), folder: tempfile::tempdir().expect("a folder") };
+        let site = Self { binary: binary.into(), folder: tempfile::tempdir().expect("a folder"), serve: &[] };
         let audit = site.path("audit.jsonl");
         let config = format!("{config}\n[audit]\npath = {:?}\n", audit.to_str().expect("a path in UTF-8"));
         std::fs::write(site.path("config.toml"), config).expect("a configuration");
         site
+    }
+
+    /// The same, with more arguments whenever it serves.
+    #[must_use]
+    pub fn serving(self, serve: &'static [&'static str]) -> Self {
+        Self { serve, ..self }
     }
 
     /// A path in the folder.
@@ -117,7 +124,7 @@ impl Site {
 
     /// As [`Site::serve`], with more arguments.
     pub fn serve_with(&self, arguments: &[&str]) -> Serving {
-        let mut command = self.command(&[&["serve", "--http", "127.0.0.1:0"], arguments].concat());
+        let mut command = self.command(&[&["serve", "--http", "127.0.0.1:0"], self.serve, arguments].concat());
         command.arg("--trace").arg(self.path("trace"));
         Serving::start(command.stdin(Stdio::piped()))
     }

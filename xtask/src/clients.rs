@@ -2,17 +2,13 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Stdio},
-    sync::{Arc, Mutex, mpsc},
-    thread,
     time::Duration,
 };
 
 use serde_json::Value;
 
-use crate::{Result, child, root, target, tools};
+use crate::{Result, child, root, server::Server, target, tools};
 
 /// Everything that a tool of the example asks for.
 const SCOPES: [&str; 7] = [
@@ -29,8 +25,6 @@ const QUERY: &str = "love";
 /// For one script, which bounds its own calls.
 const SCRIPT: Duration = Duration::from_mins(5);
 const COMMAND: Duration = Duration::from_secs(30);
-const START: Duration = Duration::from_secs(30);
-const STOP: Duration = Duration::from_secs(20);
 
 /// Runs every script over HTTP and over stdio; with `chinook` also compares figures with SQL.
 pub(crate) fn check(metadata: &Value, chinook: Option<&Path>) -> Result {
@@ -150,74 +144,7 @@ impl Revenue {
     /// Starts to serve on a free port.
     fn serve(&self, options: &[&str]) -> Result<Server> {
         let mut command = self.command(&["serve", "--http", "127.0.0.1:0"]);
-        let mut child = command
-            .args(options)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("{}: {error}", self.program.display()))?;
-        let log = Arc::new(Mutex::new(String::new()));
-        let (found, url) = mpsc::channel();
-        let stderr = child.stderr.take();
-        let lines = Arc::clone(&log);
-        // To the end: a server whose log nobody reads would stop.
-        thread::spawn(move || {
-            for line in
-                stderr.into_iter().flat_map(|stderr| BufReader::new(stderr).lines()).map_while(std::io::Result::ok)
-            {
-                if let Some((_, url)) = line.split_once("listening on ") {
-                    let _ = found.send(url.trim().to_owned());
-                }
-                if let Ok(mut lines) = lines.lock() {
-                    lines.push_str(&line);
-                    lines.push('\n');
-                }
-            }
-        });
-        let mut server = Server { child, log, url: String::new() };
-        match url.recv_timeout(START) {
-            Ok(url) => {
-                server.url = url;
-                Ok(server)
-            }
-            Err(_) => Err(format!("the server does not say where it listens\n{}", server.log())),
-        }
-    }
-}
-
-/// A running server; dropped, it is gone.
-struct Server {
-    child: Child,
-    log: Arc<Mutex<String>>,
-    url: String,
-}
-
-impl Server {
-    fn log(&self) -> String {
-        self.log.lock().map(|log| log.clone()).unwrap_or_default()
-    }
-
-    /// Asks it to stop, which it has to, and without an error; returns what it logged.
-    fn stop(mut self, show: bool) -> Result<String> {
-        child::terminate(&self.child);
-        let status = child::wait(&mut self.child, STOP);
-        let log = self.log();
-        if show {
-            println!("-- what the server logged\n{log}");
-        }
-        match status {
-            Ok(status) if !status.success() => Err(format!("asked to stop, the server ends with {status}\n{log}")),
-            Err(error) => Err(format!("asked to stop, the server is {error}\n{log}")),
-            Ok(_) if log.contains("panicked at") => Err(format!("the server panicked\n{log}")),
-            Ok(_) => Ok(log),
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        Server::start(command.args(options))
     }
 }
 

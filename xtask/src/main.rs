@@ -6,7 +6,9 @@
 mod child;
 mod clients;
 mod compile;
+mod conformance;
 mod dependencies;
+mod server;
 mod test;
 mod tools;
 mod weight;

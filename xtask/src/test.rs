@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{Result, child, clients, dependencies, root, target, tools};
+use crate::{Result, child, clients, conformance, dependencies, root, target, tools};
 
 /// The whole run; a step gets what is left of it where that is less than its own limit.
 const TOTAL: Duration = Duration::from_mins(80);
@@ -21,7 +21,7 @@ struct Step {
     run: fn(&Context) -> Result,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step {
         name: "tools",
         about: "Python, Node and the clients' packages are there, or are installed",
@@ -48,6 +48,12 @@ const STEPS: [Step; 8] = [
         about: "the official Python and TypeScript clients against the example server",
         minutes: 30,
         run: |context| clients::check(&context.metadata, context.chinook.as_deref()),
+    },
+    Step {
+        name: "conformance",
+        about: "the official conformance suite against the server of everything",
+        minutes: 20,
+        run: |context| conformance::check(&context.metadata),
     },
     Step { name: "docs", about: "the documentation builds without warnings", minutes: 30, run: docs },
 ];

@@ -13,9 +13,9 @@ use crate::{Result, child, root, target};
 
 /// For a program that only has to say what it is.
 const MINUTE: Duration = Duration::from_mins(1);
-/// The SDKs and our scripts need these.
+/// The SDKs, our scripts and the conformance suite need these.
 const PYTHON: (u32, u32) = (3, 11);
-const NODE: u32 = 20;
+const NODE: u32 = 22;
 /// Where Debian's own Node is older: the same program as an npm package.
 const NODE_PACKAGE: &str = "22.23.3";
 
@@ -26,6 +26,8 @@ pub(crate) struct Tools {
     pub(crate) node: PathBuf,
     /// A folder with the TypeScript SDKs and a copy of our script, which finds them beside itself.
     pub(crate) typescript: PathBuf,
+    /// A folder with the conformance suite.
+    pub(crate) conformance: PathBuf,
 }
 
 /// Installs what is missing, saying so first, and leaves alone what is there.
@@ -36,7 +38,9 @@ pub(crate) fn install(metadata: &Value) -> Result<Tools> {
     let python = python(&folder.join("python"))?;
     let node = node(&folder.join("node"))?;
     let typescript = typescript(&folder.join("typescript"), &node)?;
-    Ok(Tools { python, node, typescript })
+    let conformance = folder.join("conformance");
+    packages(&conformance, "tests/conformance", |folder| folder.join(SUITE).is_file())?;
+    Ok(Tools { python, node, typescript, conformance })
 }
 
 /// Programs, by the names of Debian's packages.
@@ -117,7 +121,7 @@ fn node(folder: &Path) -> Result<PathBuf> {
         "x86_64" => "x64",
         "aarch64" => "arm64",
         other => {
-            return Err(format!("node is {}, the SDKs need {NODE}, and npm has none for {other}", version.trim()));
+            return Err(format!("node is {}, the clients need {NODE}, and npm has none for {other}", version.trim()));
         }
     };
     let package = format!("node-{}-{machine}", env::consts::OS.replace("macos", "darwin"));
@@ -126,7 +130,7 @@ fn node(folder: &Path) -> Result<PathBuf> {
     let runs = || child::output(child::command(&program).arg("--version"), MINUTE);
     if !is_stamped(folder, &wanted) || runs().is_err() {
         println!(
-            "node is {}, the SDKs need {NODE}: installing {wanted} from npm into {}",
+            "node is {}, the clients need {NODE}: installing {wanted} from npm into {}",
             version.trim(),
             folder.display()
         );
@@ -140,31 +144,41 @@ fn node(folder: &Path) -> Result<PathBuf> {
     Ok(program)
 }
 
+/// The conformance suite, in the folder where it is installed.
+pub(crate) const SUITE: &str = "node_modules/@modelcontextprotocol/conformance/dist/index.js";
+
 /// A folder with the TypeScript SDKs.
 fn typescript(folder: &Path, node: &Path) -> Result<PathBuf> {
-    let from = root().join("tests/clients/typescript");
-    let wanted = read(&from.join("package-lock.json"))?;
-    let works = || {
+    let from = "tests/clients/typescript";
+    packages(folder, from, |folder| {
         let mut import = child::command(node);
         import.args(["--input-type=module", "--eval", "await import('@modelcontextprotocol/client')"]);
-        child::output(import.current_dir(folder), MINUTE)
-    };
-    if is_stamped(folder, &wanted) && works().is_ok() {
-        println!("the TypeScript SDKs are there: {}", folder.display());
-    } else {
-        println!("installing the TypeScript SDKs from npm into {}", folder.display());
-        fresh(folder)?;
-        for file in ["package.json", "package-lock.json"] {
-            copy(&from.join(file), &folder.join(file))?;
-        }
-        let mut command = child::command("npm");
-        command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder);
-        twice(|| child::run(&mut command))?;
-        works()?;
-        stamp(folder, &wanted)?;
-    }
-    copy(&from.join("checks.mjs"), &folder.join("checks.mjs"))?;
+        child::output(import.current_dir(folder), MINUTE).is_ok()
+    })?;
+    copy(&root().join(from).join("checks.mjs"), &folder.join("checks.mjs"))?;
     Ok(folder.to_owned())
+}
+
+/// The packages of a lock file, installed into a folder.
+fn packages(folder: &Path, from: &str, works: impl Fn(&Path) -> bool) -> Result {
+    let from = root().join(from);
+    let wanted = read(&from.join("package-lock.json"))?;
+    if is_stamped(folder, &wanted) && works(folder) {
+        println!("the packages of {} are there: {}", from.display(), folder.display());
+        return Ok(());
+    }
+    println!("installing the packages of {} from npm into {}", from.display(), folder.display());
+    fresh(folder)?;
+    for file in ["package.json", "package-lock.json"] {
+        copy(&from.join(file), &folder.join(file))?;
+    }
+    let mut command = child::command("npm");
+    command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder);
+    twice(|| child::run(&mut command))?;
+    if !works(folder) {
+        return Err(format!("what was installed into {} does not work", folder.display()));
+    }
+    stamp(folder, &wanted)
 }
 
 /// Once more after a failure: what is downloaded may be there the second time.

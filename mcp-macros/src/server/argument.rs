@@ -40,6 +40,7 @@ pub(crate) enum Rule {
     Format(String),
     Default(TokenStream),
     Pii,
+    Plain,
     Secret,
     Header(String),
     Flatten,
@@ -331,7 +332,10 @@ fn privacy(options: &Options, rules: &mut Vec<Rule>, mistakes: &mut Mistakes) ->
             "keep one: `pii` (records hold a keyed digest), `secret` (records hold nothing) or `plain` (records hold the value)",
         );
     }
-    let [pii, secret, _] = ["pii", "secret", "plain"].map(|key| options.flag(key, mistakes));
+    let [pii, secret, plain] = ["pii", "secret", "plain"].map(|key| options.flag(key, mistakes));
+    if plain && !pii && !secret {
+        rules.push(Rule::Plain);
+    }
     if pii || secret {
         rules.push(if secret { Rule::Secret } else { Rule::Pii });
         return options.get(if secret { "secret" } else { "pii" }).map(|entry| entry.key.clone());

@@ -58,8 +58,13 @@ pub(crate) struct Checked {
 ///
 /// # Errors
 /// Text that is no JSON object, or has a key twice: no arguments at all.
+#[cfg(any(test, feature = "testing"))]
 pub(crate) fn check(raw: &str, schema: &Compiled) -> Result<Checked, strict::Malformed> {
-    let sent = strict::object(raw)?;
+    strict::object(raw).map(|sent| check_object(sent, schema))
+}
+
+/// As [`check`], for arguments that were read strictly already.
+pub(crate) fn check_object(sent: Map<String, Value>, schema: &Compiled) -> Checked {
     let mut filled = sent.clone();
     for (name, default) in &schema.defaults {
         if !filled.contains_key(*name) {
@@ -79,7 +84,7 @@ pub(crate) fn check(raw: &str, schema: &Compiled) -> Result<Checked, strict::Mal
     // What is still wrong is told of the coerced arguments: a string that stands for a number out of range is out of
     // range, and whoever can send nothing but strings can mend that.
     let values = values.map_err(|value| schema.violations(&value));
-    Ok(Checked { sent, coerced: if values.is_ok() { coerced } else { Vec::new() }, values })
+    Checked { sent, coerced: if values.is_ok() { coerced } else { Vec::new() }, values }
 }
 
 /// Splits the arguments up by parameter, in the order of the function. A flattened parameter gets the properties that

@@ -168,7 +168,7 @@ fn apply(argument: &ArgumentSpec, property: &mut Map<String, Value>) -> Result<O
                 property.insert("default".to_owned(), value.clone());
                 default = Some(value);
             }
-            Rule::Pii | Rule::Secret | Rule::Flatten | Rule::Strict => {}
+            Rule::Pii | Rule::Secret | Rule::Plain | Rule::Flatten | Rule::Strict => {}
         }
     }
     Ok(default)

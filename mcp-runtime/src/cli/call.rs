@@ -62,6 +62,9 @@ where
         Outcome::Failed(failure) => (json!({ "error": *failure }), true),
         Outcome::UnknownTool => return Err(Error::new(format!("there is no tool `{}`", call.tool.escape_debug()))),
         Outcome::Malformed(malformed) => return Err(Error::new(format!("the arguments cannot be used: {malformed}"))),
+        Outcome::InputRequired(_) | Outcome::Unsupported(_) | Outcome::InvalidState => {
+            return Err(Error::new("the tool asks its client, and a command line is none"));
+        }
     };
     let pretty = |json: &Value| serde_json::to_string_pretty(json).unwrap_or_default() + "\n";
     output.print(|| json.clone(), || pretty(&json))?;

@@ -39,6 +39,11 @@ pub(crate) fn text(duration: Duration) -> String {
     format!("{millis}ms")
 }
 
+pub(super) fn one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse(&text).map_err(D::Error::custom)
+}
+
 pub(super) fn option<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse(&text).map(Some).map_err(D::Error::custom)

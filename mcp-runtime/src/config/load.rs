@@ -145,6 +145,8 @@ mod tests {
             ("[http]\nconnections = 0", "at least 1"),
             ("[links]\nallowed = [\"example.com\"]", "links.allowed"),
             ("[links]\nallowed = [\"https://*/\"]", "links.allowed"),
+            ("[http]\nsessions_per_caller = 0", "sessions_per_caller"),
+            ("[http]\nstreams_per_caller = 0", "streams_per_caller"),
             ("[auth]\nbaseline_scope = \"a b\"", "baseline_scope"),
         ] {
             let error = with(text, &[]).unwrap_err();

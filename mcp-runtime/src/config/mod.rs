@@ -8,6 +8,7 @@ mod duration;
 mod load;
 mod network;
 mod rate;
+mod telemetry;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ pub(crate) use duration::parse as parse_duration;
 pub(crate) use duration::text as duration_text;
 pub use network::Network;
 pub use rate::{Rate, Rates};
+pub use telemetry::Redaction;
 
 /// The prefix of variables: `MCP_RUNTIME__TOOLS__GET_REVENUE_DATA__RATE` is `tools.get_revenue_data.rate`.
 pub const VARIABLES: &str = "MCP_RUNTIME__";
@@ -48,6 +50,8 @@ pub struct Config {
     pub state: State,
     /// `[links]`
     pub links: Links,
+    /// `[redaction]`
+    pub redaction: Redaction,
     /// `[audit]`
     pub audit: Audit,
 }
@@ -73,6 +77,22 @@ pub struct Http {
     pub connections: usize,
     /// Connections at a time from one address (IPv6: one /64) that is no trusted proxy.
     pub connections_per_address: usize,
+    /// Sessions at a time, for clients of the revisions before 2026-07-28; with 0 there are none, and such clients are
+    /// served without: nobody can be asked anything then.
+    pub sessions: usize,
+    /// Sessions at a time of one caller: one more, and its oldest ends.
+    pub sessions_per_caller: usize,
+    /// How long a session may be idle (`"5min"`).
+    #[serde(deserialize_with = "duration::one")]
+    pub session_idle: Duration,
+    /// Streams at a time that stay open by themselves: a session's own, and subscriptions.
+    pub streams: usize,
+    /// Such streams at a time of one caller.
+    pub streams_per_caller: usize,
+    /// How long `/readyz` is red before a server that is told to stop takes no more connections (`"5s"`), so that a
+    /// balancer sees it in time; not at all unless set.
+    #[serde(deserialize_with = "duration::option")]
+    pub drain_pause: Option<Duration>,
     /// How a tool call over its limit is answered.
     pub rate_limited: RateLimited,
     /// Which tools a caller sees.
@@ -90,6 +110,12 @@ impl Default for Http {
             trusted_proxies: Vec::new(),
             connections: 10_000,
             connections_per_address: 200,
+            sessions: 1000,
+            sessions_per_caller: 20,
+            session_idle: Duration::from_secs(5 * 60),
+            streams: 1000,
+            streams_per_caller: 20,
+            drain_pause: None,
             rate_limited: RateLimited::default(),
             list: List::default(),
         }
@@ -307,6 +333,12 @@ impl Config {
         }
         if http.connections == 0 || http.connections_per_address == 0 {
             return Err(InvalidConfig::new("http.connections and http.connections_per_address have to be at least 1"));
+        }
+        if (http.sessions > 0 && http.sessions_per_caller == 0) || (http.streams > 0 && http.streams_per_caller == 0) {
+            return Err(InvalidConfig::new(
+                "http.sessions_per_caller and http.streams_per_caller have to be at least 1; http.sessions = 0 and \
+                 http.streams = 0 turn sessions and streams off",
+            ));
         }
         if !http.address.ip().is_loopback() {
             if !http.behind_tls_proxy {

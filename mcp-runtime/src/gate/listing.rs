@@ -30,9 +30,10 @@ impl Tools {
             .map(|(_, entry)| entry.described.clone())
     }
 
-    /// One tool by name, for checks of headers that mirror arguments.
-    pub(crate) fn tool(&self, name: &str) -> Option<Tool> {
-        self.find(name).map(|(_, entry)| entry.described.clone())
+    /// Every tool that is there with its policy and as it is described, sorted by name.
+    #[cfg(feature = "http")]
+    pub(crate) fn described(&self) -> impl Iterator<Item = (&ToolPolicy, &Tool)> {
+        self.active().map(|(tool, entry)| (tool, &entry.described))
     }
 
     /// The policy of every tool as stable JSON: what `policy` prints and `assert_policy!` compares. What a tool does not
@@ -93,7 +94,7 @@ fn without_defaults(value: Value) -> Option<Value> {
 }
 
 /// The value with the keys of its objects in order, whatever order they came in.
-fn canonical(value: &Value) -> Value {
+pub(crate) fn canonical(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
             let sorted: BTreeMap<_, _> = map.iter().collect();

@@ -20,8 +20,8 @@ mod tools;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use rmcp::model::ContentBlock;
-use serde_json::Value;
+use rmcp::model::{ClientCapabilities, ContentBlock, InputRequiredResult};
+use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
@@ -31,17 +31,18 @@ use crate::caller::Caller;
 use crate::config::Config;
 use crate::context::CallContext;
 use crate::error::{Failure, code};
+use crate::input::End;
 use crate::limit::{Bucket, Identity, Limit, Limited, Memory, Quota, rate_text};
 use crate::output::{Counts, Links, OutputBounds};
 use crate::policy::ToolPolicy;
-use crate::record::{Recording, Via};
+use crate::record::{CallRecord, Recording, Via};
 use crate::spec::Server;
 use crate::telemetry::Sinks;
-use crate::telemetry::redact::Redactor;
-use run::{finish, panicked, run};
+use run::{finish, panicked, run, suspended};
 use slots::Slot;
 use tools::Entry;
 
+pub(crate) use listing::canonical;
 pub(crate) use state::CallState;
 #[cfg(any(feature = "http", feature = "stdio"))]
 pub(crate) use state::panic_text;
@@ -58,6 +59,8 @@ pub struct Request<'a> {
     pub tool: &'a str,
     /// The arguments as JSON text; `None` if the client gave none.
     pub arguments: Option<&'a str>,
+    /// The same, where the transport has read them strictly already.
+    pub(crate) read: Option<Map<String, Value>>,
     /// Who calls.
     pub caller: &'a Arc<Caller>,
     /// Ids, cancellation, progress.
@@ -77,7 +80,7 @@ impl<'a> Request<'a> {
         context: CallContext,
         via: Via,
     ) -> Self {
-        Self { tool, arguments, caller, context, via, recording: None }
+        Self { tool, arguments, read: None, caller, context, via, recording: None }
     }
 }
 
@@ -101,6 +104,12 @@ pub enum Outcome {
     UnknownTool,
     /// The arguments are no JSON object, or hold a key twice: a protocol error.
     Malformed(Malformed),
+    /// The client has to answer questions, and to call again (since revision 2026-07-28).
+    InputRequired(Box<InputRequiredResult>),
+    /// The tool needs what the client does not offer: a protocol error (since revision 2026-07-28).
+    Unsupported(Box<ClientCapabilities>),
+    /// The state that came with the answers is none that was given for this call: a protocol error.
+    InvalidState,
 }
 
 /// An answer, sanitised, checked and bounded.
@@ -117,13 +126,24 @@ pub struct Answered {
     counts: Counts,
 }
 
+impl Answered {
+    /// The structured content as JSON: the gate has written it once already, as the text for the model.
+    #[cfg(feature = "http")]
+    pub(crate) fn structured_text(&self) -> Option<&str> {
+        self.structured.as_ref()?;
+        match self.content.as_slice() {
+            [only] => only.as_text().map(|block| block.text.as_str()),
+            _ => None,
+        }
+    }
+}
+
 /// A server's tools behind the policy in force.
 pub struct Gate {
     server: Box<dyn Prepare>,
     tools: Tools,
     limits: Memory,
     threads: Arc<Semaphore>,
-    redactor: Redactor,
     links: Arc<Links>,
     sinks: Arc<Sinks>,
 }
@@ -133,19 +153,13 @@ impl Gate {
     ///
     /// # Errors
     /// A configuration that does not fit the server, a tool that cannot be served.
-    pub(crate) fn build<S: Server>(
-        server: Arc<S>,
-        config: &Config,
-        sinks: Sinks,
-        redactor: Redactor,
-    ) -> Result<Self, StartError> {
+    pub(crate) fn build<S: Server>(server: Arc<S>, config: &Config, sinks: Sinks) -> Result<Self, StartError> {
         let links = config.links.prefixes()?;
         Ok(Self {
             server: Box::new(server),
             tools: Tools::of::<S>(config)?,
             limits: Memory::default(),
             threads: Arc::new(Semaphore::new(BLOCKING_THREADS)),
-            redactor,
             links: Arc::new(links),
             sinks: Arc::new(sinks),
         })
@@ -172,26 +186,27 @@ impl Gate {
             .recording
             .clone()
             .unwrap_or_else(|| Recording::new(&self.sinks, request.caller, request.context.correlation(), request.via));
-        let id = request.context.request_id();
-        recording.edit(|record| {
-            record.method = "tools/call";
-            record.request = arguments::shown(id);
-        });
-        // From here on, who goes away has cancelled a call.
-        recording.decide(code::CANCELLED);
+        let (name, arguments, context) = (request.tool, request.arguments, request.context.clone());
+        let found = self.tools.find(name);
+        recording.call(found.map(|(tool, _)| tool.spec.name), request.context.request_id());
         let mut quota = None;
-        let (name, arguments) = (request.tool, request.arguments);
-        let decided = self.decide(request, &mut quota, &recording).await;
+        let deciding = self.decide(request, found, &mut quota, &recording).instrument(recording.span());
+        let decided = recording.scopes().around(deciding).await;
+        recording.left(quota);
         // Who is over a limit may come back very often: those records stay small.
         if matches!(&decided, Err(Stop::Failed(failure)) if failure.code != code::RATE_LIMITED) {
             self.record_unread(name, arguments, &recording);
         }
         let outcome = match decided {
             Ok(answered) => {
-                recording.served(answered.bytes, answered.counts);
+                recording.served(answered.bytes, answered.untrusted.len(), answered.counts);
                 Outcome::Answered(answered)
             }
             Err(Stop::Failed(mut failure)) => {
+                // What the gate itself says holds nothing of the arguments.
+                if failure.cause.is_some() || recording.is_admitted() {
+                    self.scrub(&mut failure, name, arguments);
+                }
                 // One id for the caller, the record and the log.
                 failure.correlation = failure.cause.is_some().then(|| recording.correlation());
                 recording.sanitised(failure.sanitise(&self.failure_bounds(name)));
@@ -206,6 +221,7 @@ impl Gate {
                 recording.decide(code::INVALID_REQUEST);
                 Outcome::Malformed(malformed)
             }
+            Err(Stop::Asked(end)) => suspended(end, context.client(), &recording),
         };
         Decision { outcome, quota }
     }
@@ -217,12 +233,25 @@ impl Gate {
         let Some((tool, _)) = self.tools.find(name) else { return };
         let Some(text) = arguments.filter(|text| text.len() <= SMALL) else { return };
         recording.edit(|record| {
-            if record.arguments.is_null()
+            if record.arguments.is_none()
                 && let Ok(sent) = arguments::object(text)
             {
-                record.arguments = self.redactor.redact(&sent, tool.spec.arguments);
+                self.record_arguments(record, &sent, tool);
             }
         });
+    }
+
+    /// Takes what the arguments declare private out of a failure's texts.
+    fn scrub(&self, failure: &mut Failure, name: &str, arguments: Option<&str>) {
+        let Some((tool, _)) = self.tools.find(name).filter(|(tool, _)| !tool.redacted().is_empty()) else { return };
+        if let Some(sent) = arguments.and_then(|text| arguments::object(text).ok()) {
+            self.sinks.redactor.scrub(failure, &sent, tool.spec.arguments);
+        }
+    }
+
+    fn record_arguments(&self, record: &mut CallRecord, sent: &Map<String, Value>, tool: &ToolPolicy) {
+        record.arguments = self.sinks.redactor.redact(sent, tool.spec.arguments);
+        record.arguments_digest = Some(self.sinks.redactor.digest_of(sent));
     }
 
     /// Charges a request that is no tool call to the caller's own limits.
@@ -237,17 +266,16 @@ impl Gate {
     async fn decide(
         &self,
         request: Request<'_>,
+        found: Option<(&ToolPolicy, &Entry)>,
         quota: &mut Option<Quota>,
         recording: &Recording,
     ) -> Result<Answered, Stop> {
-        let Request { tool: name, arguments, caller, context, .. } = request;
+        let Request { arguments, read, caller, context, .. } = request;
 
-        let Some((tool, entry)) = self.tools.find(name) else {
+        let Some((tool, entry)) = found else {
             self.charge(caller, None, 1, quota)?;
             return Err(Stop::UnknownTool);
         };
-        recording.edit(|record| record.tool = Some(tool.spec.name));
-
         if let Err(missing) = tool.spec.scope.could_be_met(caller.grants()) {
             // To be refused costs the caller's own limits, and nobody else's.
             self.charge(caller, None, 1, quota)?;
@@ -256,9 +284,14 @@ impl Gate {
 
         self.charge(caller, Some(tool), 1, quota)?;
 
-        let checked = arguments::check(arguments.unwrap_or("{}"), &entry.arguments).map_err(Stop::Malformed)?;
+        let sent = match (read, arguments) {
+            (Some(read), _) => read,
+            (None, Some(text)) => arguments::object(text).map_err(Stop::Malformed)?,
+            (None, None) => Map::new(),
+        };
+        let checked = arguments::check_object(sent, &entry.arguments);
         recording.edit(|record| {
-            record.arguments = self.redactor.redact(&checked.sent, tool.spec.arguments);
+            self.record_arguments(record, &checked.sent, tool);
             record.coerced = checked.coerced;
         });
         let values = checked.values.map_err(Failure::invalid_arguments)?;
@@ -272,6 +305,7 @@ impl Gate {
             self.bounds(tool),
             tool.spec.guarded,
             Arc::clone(&self.threads),
+            recording.clone(),
         );
         let mut given = Given::new(tool.spec.arguments, arguments::by_parameter(values, tool.spec.arguments));
         // Decoding runs code of the arguments' types, and so does dropping what it decoded.
@@ -296,15 +330,7 @@ impl Gate {
             }
         };
 
-        let span = tracing::info_span!(
-            target: "mcp_runtime::call",
-            "tools/call",
-            tool = tool.spec.name,
-            agent = %caller.agent(),
-            correlation = %state.context.correlation(),
-        );
-        let answer = run(call, tool, &state).instrument(span).await?;
-
+        let answer = run(call, tool, &state).await?;
         Ok(finish(answer, tool, entry)?)
     }
 
@@ -391,6 +417,7 @@ enum Stop {
     Failed(Box<Failure>),
     UnknownTool,
     Malformed(Malformed),
+    Asked(End),
 }
 
 impl From<Failure> for Stop {

@@ -5,34 +5,71 @@ use std::pin::Pin;
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
-use rmcp::model::ContentBlock;
+use rmcp::model::{ContentBlock, InputRequiredResult};
 
 use super::state::{self, CallState};
 use super::tools::Entry;
-use super::{Answered, Refused};
+use super::{Answered, Outcome, Refused, Stop};
 use crate::__private::Outcome as Ran;
 use crate::error::{Failure, code};
+use crate::input::{Client, End};
 use crate::output::Answer;
 use crate::policy::ToolPolicy;
+use crate::record::Recording;
+
+/// The outcome of a call that its client has to answer questions for.
+const INPUT_REQUIRED: &str = "INPUT_REQUIRED";
 
 /// Runs what the generated code prepared, within time, and whatever it does.
 pub(super) async fn run(
     call: Pin<Box<dyn Future<Output = Ran> + Send + '_>>,
     tool: &ToolPolicy,
     state: &CallState,
-) -> Result<Answer, Refused> {
+) -> Result<Answer, Stop> {
     let mut call = AssertUnwindSafe(call).catch_unwind();
     let cancelled = std::pin::pin!(state.context.cancel_token().cancelled());
-    let ran = match tokio::time::timeout(tool.timeout, select(&mut call, cancelled)).await {
-        Ok(Either::Left((Ok(ran), _))) => ran,
-        Ok(Either::Left((Err(panic), _))) => Err(Box::new(panicked(&state::panic_text(panic)))),
-        Ok(Either::Right(_)) => Err(Box::new(Failure::new(code::CANCELLED, "the call was cancelled"))),
-        Err(_) => Err(Box::new(timed_out(tool, state))),
+    // Asked after the tool was: a question is seen as soon as the tool waits for it.
+    let suspended = std::pin::pin!(state.context.suspension().ended());
+    let ran = match tokio::time::timeout(tool.timeout, select(&mut call, select(cancelled, suspended))).await {
+        Ok(Either::Left((Ok(ran), _))) => ran.map_err(Stop::from),
+        Ok(Either::Left((Err(panic), _))) => Err(panicked(&state::panic_text(panic)).into()),
+        Ok(Either::Right((Either::Left(_), _))) => Err(Failure::new(code::CANCELLED, "the call was cancelled").into()),
+        Ok(Either::Right((Either::Right((end, _)), _))) => Err(Stop::Asked(end)),
+        Err(_) => Err(timed_out(tool, state).into()),
     };
     // What is dropped may panic as well.
     match catch_unwind(AssertUnwindSafe(move || drop(call))) {
         Ok(()) => ran,
-        Err(panic) => Err(Box::new(panicked(&state::panic_text(panic)))),
+        Err(panic) => Err(panicked(&state::panic_text(panic)).into()),
+    }
+}
+
+/// A call that ended at a question of its tool.
+pub(super) fn suspended(end: End, client: Option<&Client>, recording: &Recording) -> Outcome {
+    let end = match end {
+        End::Asked(questions) => match client.map_or(Ok(None), Client::state) {
+            Ok(state) => {
+                recording.decide(INPUT_REQUIRED);
+                return Outcome::InputRequired(Box::new(InputRequiredResult::new(Some(questions), state)));
+            }
+            Err(end) => end,
+        },
+        end => end,
+    };
+    match end {
+        End::Failed(mut failure) => {
+            failure.correlation = failure.cause.is_some().then(|| recording.correlation());
+            recording.failed(&failure);
+            Outcome::Failed(failure)
+        }
+        End::Unsupported(needed) => {
+            recording.decide(code::INVALID_REQUEST);
+            Outcome::Unsupported(needed)
+        }
+        End::InvalidState | End::Asked(_) => {
+            recording.decide(code::INVALID_REQUEST);
+            Outcome::InvalidState
+        }
     }
 }
 

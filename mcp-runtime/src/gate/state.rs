@@ -16,6 +16,7 @@ use crate::caller::Caller;
 use crate::context::CallContext;
 use crate::error::{Denied, Failure, code};
 use crate::output::OutputBounds;
+use crate::record::Recording;
 use crate::spec::ArgumentSpec;
 
 /// A call that goes no further.
@@ -83,6 +84,7 @@ pub(crate) struct CallState {
     /// answered `TIMEOUT` counts until the thread is back.
     slot: OnceLock<Arc<Slot>>,
     threads: Arc<Semaphore>,
+    recording: Recording,
 }
 
 impl CallState {
@@ -92,8 +94,10 @@ impl CallState {
         bounds: OutputBounds,
         guarded: bool,
         threads: Arc<Semaphore>,
+        recording: Recording,
     ) -> Self {
-        Self { caller, context, bounds, guarded, phase: AtomicU8::new(PREPARED), slot: OnceLock::new(), threads }
+        let phase = AtomicU8::new(PREPARED);
+        Self { caller, context, bounds, guarded, phase, slot: OnceLock::new(), threads, recording }
     }
 
     /// The gate's word: everything but the guard has been checked. Only the gate has the slot to say it with.
@@ -113,7 +117,13 @@ impl CallState {
         let next = if by_guard { GUARDED } else { RUNNING };
         let entered = by_guard == self.guarded
             && self.phase.compare_exchange(ADMITTED, next, Ordering::AcqRel, Ordering::Acquire).is_ok();
-        if entered { Ok(()) } else { Err(Box::new(Failure::internal("the tool was reached around the gate"))) }
+        if !entered {
+            return Err(Box::new(Failure::internal("the tool was reached around the gate")));
+        }
+        if !by_guard {
+            self.recording.admitted();
+        }
+        Ok(())
     }
 
     /// Asks the guard. An error, a panic and a time-out of it are denials.
@@ -121,11 +131,17 @@ impl CallState {
         match AssertUnwindSafe(guard).catch_unwind().await {
             Ok(Ok(())) => {
                 self.phase.store(RUNNING, Ordering::Release);
+                self.recording.admitted();
                 Ok(())
             }
             Ok(Err(denied)) => Err(Box::new(Failure::denied(denied))),
             Err(panic) => Err(Box::new(guard_broke(&format!("the guard panicked: {}", panic_text(panic))))),
         }
+    }
+
+    /// The tool has returned: what comes now is made of its answer.
+    pub(crate) fn returned(&self) {
+        self.recording.returned();
     }
 
     /// Runs a plain function on the blocking pool; the thread counts until it is back.
@@ -138,8 +154,10 @@ impl CallState {
         };
         let slot = self.slot.get().cloned();
         let span = tracing::Span::current();
+        let scopes = self.recording.scopes();
         let running = tokio::task::spawn_blocking(move || {
             let _counted = (thread, slot);
+            let _entered = scopes.enter();
             span.in_scope(tool)
         });
         running.await.map_err(|error| {

@@ -31,6 +31,14 @@ pub enum StartError {
     /// The audit file cannot be written.
     #[error(transparent)]
     Audit(#[from] crate::telemetry::AuditError),
+    /// The system gives no thread for a sink.
+    #[error("no thread for the sink `{sink}`: {source}")]
+    Sink {
+        /// The sink.
+        sink: &'static str,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The system gives no random numbers, so no key and no digest would be safe.
     #[error("the system gives no random numbers")]
     NoRandomness,

@@ -55,6 +55,7 @@ pub(crate) use level::{Counts, plain};
 use level::{Level, Sanitised, Surroundings, sanitise};
 pub use links::Links;
 pub(crate) use schema::OutputSchema;
+pub(crate) use secrets::mask_secrets;
 #[cfg(any(feature = "http", feature = "stdio"))]
 pub(crate) use serialize::to_visible_value;
 pub(crate) use serialize::{Problem, to_clean_value};

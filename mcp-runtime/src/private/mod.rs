@@ -73,7 +73,10 @@ impl ToolSpec {
 pub const fn result<R: ToolResult>() -> Returned<R> {
     Returned {
         spec: OutputSpec { schema: R::schema, codes: R::CODES },
-        answer: |value, state| value.answer(&state.bounds),
+        answer: |value, state| {
+            state.returned();
+            value.answer(&state.bounds)
+        },
     }
 }
 

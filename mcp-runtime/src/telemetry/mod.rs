@@ -1,64 +1,39 @@
-//! Where records go: `tracing`, and the audit file.
+//! Where records go.
+//!
+//! Every request of an identified caller leaves one [`CallRecord`], and each of these gets it:
+//!
+//! | | runs | loses |
+//! | --- | --- | --- |
+//! | an event of `tracing`, target `mcp_runtime::call`, within the call's span | where the call runs, if somebody listens | nothing |
+//! | an [`Observer`]: it also hears when a request begins, and stands around the tool while that runs | where the call runs, so it must never wait | nothing |
+//! | a [`Sink`] | on a thread of its own, behind a bounded queue | what does not fit, counted, denials by their code |
+//! | the [`audit`] file (`[audit] path`) | as a sink, or with `when_full = "block"` waited for within a deadline | as a sink |
+//!
+//! [`Telemetry`] adds observers and sinks to a server. Arguments are redacted before any of them sees the record, by the
+//! rules of [`redact`].
+//!
+//! # The span of a call
+//!
+//! Around the gate and the tool stands a span `tools/call` (target `mcp_runtime::call`) with `tool`, `agent` and
+//! `correlation`: what the tool logs by itself nests in it. Any subscriber of `tracing` gets it; without one it costs a
+//! few nanoseconds. `run` sets one up for a server that brings none: for people on a terminal, JSON for a pipe.
 
-mod audit;
-pub(crate) mod redact;
+mod log;
+mod queue;
+pub mod redact;
+mod sink;
+mod sinks;
 #[cfg(feature = "cli")]
 pub(crate) mod subscriber;
+mod watch;
 
-use crate::record::CallRecord;
+pub mod audit;
 
-pub use audit::{Audit, AuditError};
+pub use audit::AuditError;
+pub use sink::{Dropped, Sink, SinkError};
+pub(crate) use sinks::Sinks;
+pub use sinks::{SinkCount, Telemetry};
+pub(crate) use watch::Scopes;
+pub use watch::{Begun, Observer, Scope};
 
-/// Everything that gets a record.
-#[derive(Debug, Default)]
-pub(crate) struct Sinks {
-    pub(crate) audit: Option<Audit>,
-}
-
-impl Sinks {
-    /// Hands the record to every sink. Denials are lines like all others.
-    pub(crate) fn record(&self, record: &CallRecord) {
-        if let Some(audit) = &self.audit
-            && let Err(error) = audit.append(record)
-        {
-            tracing::error!(
-                target: "mcp_runtime::audit",
-                correlation = %record.correlation,
-                error = %error,
-                "the audit file could not be written: this record is in the log alone"
-            );
-        }
-        // One event, whatever the outcome: who asks for errors asks for `outcome`.
-        tracing::info!(
-            target: "mcp_runtime::call",
-            request = record.request.as_str(),
-            correlation = %record.correlation,
-            via = record.via.as_str(),
-            method = record.method,
-            tool = record.tool,
-            agent = %record.agent.agent(),
-            subject = record.subject.as_deref(),
-            credential = %record.credential,
-            outcome = record.outcome,
-            arguments = %record.arguments,
-            duration_us = record.duration_us,
-            output_bytes = record.output_bytes,
-            removed = record.removed,
-            "call"
-        );
-    }
-
-    /// The cause of a failure, which nobody but the log gets. Escaped, so that it stays one line.
-    #[allow(clippy::unused_self)] // sinks for causes follow
-    pub(crate) fn cause(&self, record: &CallRecord, cause: &str) {
-        tracing::error!(
-            target: "mcp_runtime::failure",
-            correlation = %record.correlation,
-            tool = record.tool,
-            agent = %record.agent.agent(),
-            outcome = record.outcome,
-            cause = cause.escape_debug().to_string(),
-            "failure"
-        );
-    }
-}
+pub use crate::record::CallRecord;

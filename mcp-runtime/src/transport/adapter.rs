@@ -9,13 +9,13 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CancelTaskParams, CancelledNotificationParam, CompleteRequestParams,
-    CompleteResult, CustomNotification, CustomRequest, CustomResult, Extensions, GetPromptRequestParams,
+    CompleteResult, CustomNotification, CustomRequest, CustomResult, ErrorCode, Extensions, GetPromptRequestParams,
     GetPromptResponse, GetSkillRequestParams, GetSkillResult, GetTaskParams, GetTaskResult, Implementation,
     ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListSkillsResult, ListToolsResult,
-    PaginatedRequestParams, ProgressNotificationParam, ProgressToken, ReadResourceDirectoryRequestParams,
-    ReadResourceDirectoryResult, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
-    SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool, ToolsCapability, UnsubscribeRequestParams,
-    UpdateTaskParams,
+    PaginatedRequestParams, ProgressNotificationParam, ProgressToken, ProtocolVersion,
+    ReadResourceDirectoryRequestParams, ReadResourceDirectoryResult, ReadResourceRequestParams, ReadResourceResponse,
+    ServerCapabilities, ServerConfig, SetLevelRequestMethod, SetLevelRequestParams, SubscribeRequestParams,
+    SubscriptionFilter, Tool, ToolsCapability, UnsubscribeRequestParams, UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, Peer, RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{ErrorData, ServerHandler};
@@ -28,6 +28,7 @@ use crate::config::List;
 use crate::context::{CallContext, ReportProgress};
 use crate::error::{Failure, code};
 use crate::gate::{Gate, Request, panic_text};
+use crate::input::{Binding, Client, Road, Rounds, SharedLevel, StateKey, from_model};
 
 /// A gate as rmcp serves it.
 #[derive(Clone)]
@@ -36,12 +37,45 @@ pub(crate) struct Adapter {
     forward: Arc<dyn Forward>,
     list: List,
     info: ServerConfig,
+    states: Arc<StateKey>,
+    /// What the client of this connection wants to hear of.
+    level: SharedLevel,
 }
 
 impl Adapter {
-    pub(crate) fn new(gate: Arc<Gate>, forward: Arc<dyn Forward>, list: List) -> Self {
+    pub(crate) fn new(gate: Arc<Gate>, forward: Arc<dyn Forward>, list: List, states: Arc<StateKey>) -> Self {
         let info = info(&gate, &*forward);
-        Self { gate, forward, list, info }
+        Self { gate, forward, list, info, states, level: SharedLevel::default() }
+    }
+
+    /// The same for another connection.
+    #[cfg(feature = "http")]
+    pub(crate) fn again(&self) -> Self {
+        Self { level: SharedLevel::default(), ..self.clone() }
+    }
+
+    /// The way of a call to its client: by requests, or by rounds since revision 2026-07-28.
+    fn client(
+        &self,
+        exchange: &Exchange,
+        request: &mut CallToolRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> Client {
+        let capabilities = context.client_capabilities().unwrap_or_default();
+        let server = self.gate.tools().spec().name;
+        if !is_modern(context) {
+            let road = Road::Peer(context.peer.clone());
+            return Client::new(capabilities, road).with_log(context.peer.clone(), server, self.level.get());
+        }
+        let (exchange, tool) = (exchange.clone(), request.name.clone().into_owned());
+        let binding = move || Binding::new(server, exchange.caller(), &tool, exchange.arguments());
+        let (state, responses) = (request.request_state.take(), request.input_responses.take());
+        let rounds = Rounds::new(Arc::clone(&self.states), binding, state, responses);
+        let client = Client::new(capabilities, Road::Rounds(Box::new(rounds)));
+        match context.meta.log_level() {
+            Some(level) => client.with_log(context.peer.clone(), server, from_model(level)),
+            None => client,
+        }
     }
 }
 
@@ -55,12 +89,19 @@ fn info(gate: &Gate, forward: &dyn Forward) -> ServerConfig {
     let mut info = forward.get_info();
     let mut capabilities: ServerCapabilities = info.capabilities;
     capabilities.tools = Some(ToolsCapability::default());
+    // Tools write to the client's log through their context.
+    capabilities.logging.get_or_insert_default();
     info.capabilities = capabilities;
     info.server_info = implementation;
     if let Some(instructions) = spec.instructions {
         info.instructions = Some(instructions.to_owned());
     }
     info
+}
+
+/// Whether a request is of revision 2026-07-28 or later.
+fn is_modern(context: &RequestContext<RoleServer>) -> bool {
+    context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
 }
 
 /// A request that did not come through one of our transports has no caller.
@@ -113,18 +154,24 @@ impl ServerHandler for Adapter {
 
     async fn call_tool(
         &self,
-        request: CallToolRequestParams,
+        mut request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let exchange = Exchange::of(&context.extensions).ok_or_else(ungated)?.clone();
-        let mut call = CallContext::new(&context.id.to_string(), context.ct.clone())
-            .with_correlation(exchange.recording().correlation());
+        if let Some(revision) = context.protocol_version() {
+            exchange.recording().speaks(revision.as_str());
+        }
+        let client = self.client(&exchange, &mut request, &context);
+        let correlation = exchange.recording().correlation();
+        let mut call =
+            CallContext::recorded(&context.id.to_string(), context.ct.clone(), correlation).with_client(client);
         if let Some(token) = context.meta.get_progress_token() {
             call = call.with_progress(Arc::new(Progress { token, peer: context.peer.clone() }));
         }
         let request = Request {
             tool: &request.name,
             arguments: exchange.arguments(),
+            read: None,
             caller: exchange.caller(),
             context: call,
             via: exchange.via(),
@@ -132,7 +179,7 @@ impl ServerHandler for Adapter {
         };
         let decision = self.gate.call(request).await;
         exchange.decided(&decision);
-        render::result(decision).map(CallToolResponse::from)
+        render::result(decision)
     }
 
     async fn list_tools(
@@ -151,8 +198,10 @@ impl ServerHandler for Adapter {
         Ok(render::tools(tools))
     }
 
-    fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.gate.tools().tool(name)
+    /// rmcp asks for the schema to compare arguments with the headers that mirror them, whoever calls. The HTTP service
+    /// has done that, for tools that the caller may call.
+    fn get_tool(&self, _: &str) -> Option<Tool> {
+        None
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
@@ -161,7 +210,6 @@ impl ServerHandler for Adapter {
 
     forward_requests!(
         complete: CompleteRequestParams => CompleteResult,
-        set_level: SetLevelRequestParams => (),
         get_prompt: GetPromptRequestParams => GetPromptResponse,
         list_prompts: Option<PaginatedRequestParams> => ListPromptsResult,
         list_resources: Option<PaginatedRequestParams> => ListResourcesResult,
@@ -177,6 +225,34 @@ impl ServerHandler for Adapter {
         get_skill: GetSkillRequestParams => GetSkillResult,
         read_resource_directory: ReadResourceDirectoryRequestParams => ReadResourceDirectoryResult,
     );
+
+    async fn set_level(
+        &self,
+        request: SetLevelRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        if is_modern(&context) {
+            if let Some(exchange) = Exchange::of(&context.extensions) {
+                exchange.recording().decide(code::INVALID_REQUEST);
+            }
+            return Err(ErrorData::method_not_found::<SetLevelRequestMethod>());
+        }
+        let extensions = context.extensions.clone();
+        let level = request.level;
+        let set = self.guarded(&extensions, || {
+            let set = self.forward.set_level(request, context);
+            Box::pin(async move {
+                match set.await {
+                    // A handler of prompts and resources need not have heard of levels.
+                    Err(error) if error.code == ErrorCode::METHOD_NOT_FOUND => Ok(()),
+                    set => set,
+                }
+            })
+        });
+        set.await?;
+        self.level.set(level);
+        Ok(())
+    }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         self.forward.listen(context).await

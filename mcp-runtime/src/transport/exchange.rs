@@ -2,6 +2,7 @@
 
 #![cfg_attr(not(feature = "http"), expect(dead_code, reason = "only HTTP has headers"))]
 
+use std::fmt::Debug;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ struct Inner {
     via: Via,
     recording: Recording,
     reply: OnceLock<Reply>,
+    held: OnceLock<Box<dyn Debug + Send + Sync>>,
 }
 
 /// What the gate's decision means for the headers and the status of an answer.
@@ -60,7 +62,7 @@ impl Exchange {
             gate.charge_request(&caller).inspect_err(|failure| recording.failed(failure))?;
         }
         let arguments = envelope.arguments.clone();
-        Ok(Self(Arc::new(Inner { caller, arguments, via, recording, reply: OnceLock::new() })))
+        Ok(Self(Arc::new(Inner { caller, arguments, via, recording, reply: OnceLock::new(), held: OnceLock::new() })))
     }
 
     /// A message that cannot be read costs what any request does.
@@ -96,27 +98,43 @@ impl Exchange {
         &self.0.recording
     }
 
+    /// Keeps something until the request is answered and nobody works on it any more.
+    pub(crate) fn hold(&self, held: impl Debug + Send + Sync + 'static) {
+        let _ = self.0.held.set(Box::new(held));
+    }
+
     /// Keeps what the answer's headers should say.
     pub(crate) fn decided(&self, decision: &Decision) {
-        let mut reply = Reply { quota: decision.quota, ..Reply::default() };
+        // A request is decided once.
+        let _ = self.0.reply.set(Reply::to(decision, &self.0.caller));
+    }
+
+    pub(crate) fn reply(&self) -> Option<&Reply> {
+        self.0.reply.get()
+    }
+}
+
+impl Reply {
+    /// What a decision means for this caller's answer.
+    pub(crate) fn to(decision: &Decision, caller: &Caller) -> Self {
+        let mut reply = Self { quota: decision.quota, ..Self::default() };
         match &decision.outcome {
             Outcome::Failed(failure) => {
                 reply.retry_after = failure.retry_after;
                 if failure.code == code::RATE_LIMITED {
                     reply.rate_limited = Some(failure.clone());
                 }
-                if !failure.required_scopes.is_empty() && self.0.caller.steps_up() {
+                if !failure.required_scopes.is_empty() && caller.steps_up() {
                     reply.step_up = Some(failure.required_scopes.clone());
                 }
             }
             Outcome::Malformed(_) => reply.malformed = true,
-            Outcome::Answered(_) | Outcome::UnknownTool => {}
+            Outcome::Answered(_)
+            | Outcome::UnknownTool
+            | Outcome::InputRequired(_)
+            | Outcome::Unsupported(_)
+            | Outcome::InvalidState => {}
         }
-        // A request is decided once.
-        let _ = self.0.reply.set(reply);
-    }
-
-    pub(crate) fn reply(&self) -> Option<&Reply> {
-        self.0.reply.get()
+        reply
     }
 }

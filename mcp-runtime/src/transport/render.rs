@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use rmcp::ErrorData;
 use rmcp::model::{
-    CacheScope, CallToolResult, CompleteResult, ContentBlock, CustomResult, GetPromptResponse, GetPromptResult,
-    GetSkillResult, GetTaskResult, JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListSkillsResult, ListToolsResult, MetaObject, ReadResourceResponse, ReadResourceResult, Tool,
+    CacheScope, CallToolResponse, CallToolResult, CompleteResult, ContentBlock, CustomResult, GetPromptResponse,
+    GetPromptResult, GetSkillResult, GetTaskResult, JsonObject, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListSkillsResult, ListToolsResult, MetaObject, ReadResourceResponse, ReadResourceResult, Tool,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,20 +25,32 @@ pub(crate) const UNTRUSTED_KEY: &str = "dev.mcp-runtime/untrusted";
 ///
 /// # Errors
 /// A protocol error for what is no call of a tool of this server.
-pub(crate) fn result(decision: Decision) -> Result<CallToolResult, ErrorData> {
+pub(crate) fn result(decision: Decision) -> Result<CallToolResponse, ErrorData> {
     match decision.outcome {
-        Outcome::Answered(answered) => Ok(answer(answered)),
-        Outcome::Failed(failure) => Ok(failed(&failure)),
+        Outcome::Answered(answered) => Ok(answer(answered).into()),
+        Outcome::Failed(failure) => Ok(failed(&failure).into()),
         Outcome::UnknownTool => Err(ErrorData::invalid_params("there is no tool of this name", None)),
         Outcome::Malformed(malformed) => Err(ErrorData::invalid_params(format!("arguments: {malformed}"), None)),
+        Outcome::InputRequired(questions) => Ok((*questions).into()),
+        Outcome::Unsupported(needed) => Err(ErrorData::missing_required_client_capability(*needed)),
+        Outcome::InvalidState => Err(ErrorData::invalid_params(
+            "`requestState` is not one that was given for this call, or has expired",
+            None,
+        )),
     }
 }
 
-fn answer(answered: Answered) -> CallToolResult {
-    let meta = (!answered.untrusted.is_empty()).then(|| meta(UNTRUSTED_KEY, answered.untrusted.into()));
+/// What a tool answered.
+pub(crate) fn answer(answered: Answered) -> CallToolResult {
+    let meta = untrusted(&answered.untrusted);
     let mut result = CallToolResult::success(answered.content).with_meta(meta);
     result.structured_content = answered.structured;
     result
+}
+
+/// `_meta` with the places of texts that others wrote, if there are any.
+pub(crate) fn untrusted(places: &[String]) -> Option<MetaObject> {
+    (!places.is_empty()).then(|| meta(UNTRUSTED_KEY, places.into()))
 }
 
 /// A tool error: compact JSON for the model, the same object in `_meta` for programs. No structured content: clients
@@ -136,9 +148,11 @@ pub(crate) fn cleaned(message: Bytes) -> Result<Bytes, Problem> {
     }
     let value: Value = serde_json::from_slice(&message).map_err(|error| Problem::Invalid(error.to_string()))?;
     let mut clean = to_visible_value(&value)?;
-    // An id goes back as it came, or the client does not know it again.
-    if let (Some(id), Value::Object(message)) = (value.get("id"), &mut clean) {
-        message.insert("id".to_owned(), id.clone());
+    // An id and a token go back as they came, or the client does not know them again.
+    for pointer in ["/id", "/params/progressToken"] {
+        if let (Some(own), Some(clean)) = (value.pointer(pointer), clean.pointer_mut(pointer)) {
+            clean.clone_from(own);
+        }
     }
     Ok(clean.to_string().into())
 }

@@ -4,85 +4,15 @@ mod client;
 mod messages;
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Command, Stdio};
 
 use mcp_tests::message::{LEGACY, call, initialize, request, tool_error};
-use mcp_tests::process::{Key, PATIENCE, Site, eventually, finish, texts};
+use mcp_tests::process::{Site, eventually, finish, texts};
+use mcp_tests::stdio::Session;
 use serde_json::{Value, json};
 
 fn site(config: &str) -> Site {
     Site::new(env!("CARGO_BIN_EXE_fixture"), config)
-}
-
-/// The server as a child, with its two ends.
-struct Session {
-    child: Child,
-    input: Option<ChildStdin>,
-    lines: Receiver<String>,
-}
-
-impl Session {
-    fn start(site: &Site, key: &Key) -> Self {
-        let mut command = site.command(&["serve", "--stdio"]);
-        command.arg("--trace").arg(site.path("trace")).env("MCP_API_KEY", &key.key);
-        Self::spawn(&mut command)
-    }
-
-    fn spawn(command: &mut Command) -> Self {
-        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = pipes.spawn().unwrap();
-        let (sender, lines) = channel();
-        let output = child.stdout.take().unwrap();
-        std::thread::spawn(move || {
-            BufReader::new(output).lines().map_while(Result::ok).try_for_each(|l| sender.send(l))
-        });
-        Self { input: child.stdin.take(), child, lines }
-    }
-
-    /// As a client of the older revision does it.
-    fn initialized(site: &Site, key: &Key) -> Self {
-        let mut session = Self::start(site, key);
-        let answer = session.ask(&initialize(0));
-        assert_eq!(answer["result"]["protocolVersion"], LEGACY, "{answer}");
-        session.send(json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string());
-        session
-    }
-
-    fn send(&mut self, line: impl AsRef<[u8]>) {
-        let input = self.input.as_mut().unwrap();
-        input.write_all(line.as_ref()).unwrap();
-        input.write_all(b"\n").unwrap();
-        input.flush().unwrap();
-    }
-
-    fn receive(&self) -> Value {
-        let line = self.lines.recv_timeout(PATIENCE).expect("a line");
-        serde_json::from_str(&line).expect("JSON on standard output, and nothing else")
-    }
-
-    fn ask(&mut self, message: &Value) -> Value {
-        self.send(message.to_string());
-        self.receive()
-    }
-
-    /// Closes standard input, and waits for the end.
-    fn end(&mut self) -> bool {
-        drop(self.input.take());
-        eventually("it ends with its client", || self.ended());
-        self.child.wait().unwrap().success()
-    }
-
-    fn ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::io::Write;
 use mcp_tests::message::{call, modern};
 use serde_json::{Value, json};
 
-use crate::{Session, site};
+use mcp_tests::stdio::Session;
+
+use crate::site;
 
 #[test]
 fn a_line_that_is_no_message_is_answered_and_the_session_goes_on() {

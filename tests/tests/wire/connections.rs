@@ -18,6 +18,17 @@ impl Fixture {
 }
 
 #[test]
+fn readiness_turns_red_before_the_door_closes() {
+    let mut fixture = Fixture::start("[http]\ndrain_pause = \"1500ms\"");
+    let ready = |fixture: &Fixture| fixture.serving.request().to("GET", "/readyz").send().status;
+    assert_eq!(ready(&fixture), 200);
+    fixture.serving.terminate();
+    mcp_tests::process::eventually("it is red", || ready(&fixture) == 503);
+    fixture.assert_alive();
+    assert!(fixture.serving.wait().success());
+}
+
+#[test]
 fn one_connection_carries_many_requests() {
     let fixture = Fixture::start("");
     let ping = fixture.call_bytes("ping", json!({}));

@@ -77,7 +77,7 @@ fn a_preflight_is_for_allowed_origins() {
     let allowed = preflight("https://app.example.com");
     assert_eq!(allowed.status, 204);
     assert_eq!(allowed.header("access-control-allow-origin"), Some("https://app.example.com"));
-    assert_eq!(allowed.header("access-control-allow-methods"), Some("POST"));
+    assert_eq!(allowed.header("access-control-allow-methods"), Some("DELETE, GET, POST"));
     let headers = allowed.header("access-control-allow-headers").unwrap();
     for header in ["authorization", "content-type", "mcp-protocol-version", "mcp-method", "mcp-name"] {
         assert!(headers.contains(header), "{header}: {headers}");
@@ -105,7 +105,12 @@ fn one_path_and_one_method_are_served() {
         assert_eq!(request().to("POST", path).send().status, 404, "{path}");
     }
     assert_eq!(request().to("POST", "/mcp?x=1").send().status, 200);
-    assert_eq!(fixture.audit().records().len(), 1, "only the one that was a request");
+    let outcomes: Vec<_> = fixture.audit().records().iter().map(|record| record["outcome"].clone()).collect();
+    assert_eq!(
+        (outcomes.len(), &outcomes[7]),
+        (8, &json!("OK")),
+        "seven methods, no path, and the one that was a call"
+    );
 }
 
 #[test]

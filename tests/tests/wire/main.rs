@@ -1,21 +1,33 @@
 //! The fixture server over HTTP, as a process of its own, and requests written by hand.
+//!
+//! This is two test targets: `wire`, and `wire_through_rmcp` (a link to the same folder), in which rmcp answers what our
+//! own way for calls would.
 
+mod abuse;
 mod authentication;
 mod bodies;
 mod connections;
 mod hosts;
 mod limits;
+mod questions;
 mod records;
 mod revisions;
 mod revocation;
+mod sessions;
+mod ways;
 
 use mcp_tests::audit::Audit;
 use mcp_tests::process::{Key, Serving, Site};
 use serde_json::{Value, json};
 
+/// How the fixture is served in this target.
+fn serving() -> &'static [&'static str] {
+    if env!("CARGO_CRATE_NAME") == "wire_through_rmcp" { &["--through-rmcp"] } else { &[] }
+}
+
 /// A place for the fixture.
 fn site(config: &str) -> Site {
-    Site::new(env!("CARGO_BIN_EXE_fixture"), config)
+    Site::new(env!("CARGO_BIN_EXE_fixture"), config).serving(serving())
 }
 
 /// A server that runs, and a key for everything.

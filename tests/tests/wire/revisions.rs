@@ -49,7 +49,7 @@ fn the_older_revision_initializes_and_calls() {
     let fixture = Fixture::start("");
     let initialized = fixture.send(&initialize(1));
     assert_eq!(initialized.status, 200);
-    assert!(initialized.header("mcp-session-id").is_none(), "there is no session to steal");
+    assert!(initialized.header("mcp-session-id").is_some(), "a session of its own");
     let result = &initialized.json()["result"];
     assert_eq!(result["protocolVersion"], LEGACY);
     assert_eq!(result["serverInfo"]["name"], "fixture");
@@ -158,7 +158,23 @@ fn an_argument_that_is_mirrored_in_a_header_has_to_be_there() {
 #[test]
 fn a_list_shows_what_the_caller_can_call() {
     let fixture = Fixture::start("");
-    let open = ["blow", "bulk", "each_second", "grind", "ping", "progress", "regional", "wait", "whoami"];
+    let open = [
+        "ask",
+        "ask_twice",
+        "blow",
+        "bulk",
+        "each_second",
+        "grind",
+        "hang",
+        "integers",
+        "lie",
+        "ping",
+        "progress",
+        "regional",
+        "tell",
+        "wait",
+        "whoami",
+    ];
     for (scopes, more) in [
         (&["x"][..], &[][..]),
         (&["revenue.read", "echo.say"], &["echo", "get_revenue"]),
@@ -186,7 +202,7 @@ fn with_list_all_a_caller_sees_what_more_there_is() {
     let fixture = Fixture::start("[http]\nlist = \"all\"");
     let key = fixture.site.issue("lister", &["x"]);
     let listed = fixture.serving.ask(&key, &request(1, "tools/list", json!({})));
-    assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 15);
+    assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 21);
     let refused = fixture.serving.ask(&key, &call(1, "echo", json!({"text": "x"})));
     assert_eq!(tool_error(&refused)["code"], "PERMISSION_DENIED", "to see is not to call");
 }

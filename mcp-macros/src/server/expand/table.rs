@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 
 use super::super::argument::{Argument, Rule};
-use super::super::model::{Annotations, Scope, Tool};
+use super::super::model::{Annotations, ParameterKind, Scope, Tool};
 use super::{duration, maybe, prepare, result, windows};
 use crate::hygiene::mixed;
 use crate::value::bounds::{Bounds, Number, Size};
@@ -43,7 +43,7 @@ fn fields(tool: &Tool, span: Span) -> TokenStream {
         concurrency,
         max_output,
         annotations,
-        parameters: _,
+        parameters,
         output: _,
     } = tool;
     let mut fields = TokenStream::new();
@@ -98,6 +98,9 @@ fn fields(tool: &Tool, span: Span) -> TokenStream {
     if !is_async {
         field("blocking", quote_spanned!(span=> true));
     }
+    if parameters.iter().any(|parameter| matches!(parameter.kind, ParameterKind::Context)) {
+        field("contextual", quote_spanned!(span=> true));
+    }
     let arguments: Vec<TokenStream> = tool.arguments().map(|(cfg, argument)| argument_spec(cfg, argument)).collect();
     if !arguments.is_empty() {
         field("arguments", quote_spanned!(span=> &[#(#arguments),*]));
@@ -123,6 +126,7 @@ fn argument_spec(cfg: &TokenStream, argument: &Argument) -> TokenStream {
         Rule::Format(format) => quote_spanned!(span=> __m::Rule::Format(#format)),
         Rule::Default(value) => quote_spanned!(span=> __m::Rule::Default(|| __m::default::<#ty>(#value))),
         Rule::Pii => quote_spanned!(span=> __m::Rule::Pii),
+        Rule::Plain => quote_spanned!(span=> __m::Rule::Plain),
         Rule::Secret => quote_spanned!(span=> __m::Rule::Secret),
         Rule::Header(header) => quote_spanned!(span=> __m::Rule::Header(#header)),
         Rule::Flatten => quote_spanned!(span=> __m::Rule::Flatten),

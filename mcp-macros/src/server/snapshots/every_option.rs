@@ -202,6 +202,7 @@ const _: () = {
                 max_output: 65536,
                 annotations: __m::hints([0, -1, 1, -1]),
                 blocking: true,
+                contextual: true,
                 arguments: &[
                     __m::arg::<String>()
                         .spec("region", "", &[__m::Rule::Header("Region")]),

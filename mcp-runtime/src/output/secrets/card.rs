@@ -13,6 +13,8 @@
 
 use super::{Found, Step, before, is_glued, run};
 
+pub(super) const MASK: &str = "[masked: card number]";
+
 /// The printed groups.
 const GROUPS: &[&[usize]] = &[&[16], &[15], &[14], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 4, 3]];
 
@@ -33,7 +35,7 @@ pub(super) fn find(bytes: &[u8], at: usize) -> Step {
         is_card(&digits).then_some(end)
     });
     match found {
-        Some(end) => Step::Found(Found { range: at..end, mask: "[masked: card number]" }),
+        Some(end) => Step::Found(Found { range: at..end, mask: MASK }),
         None => next,
     }
 }

@@ -37,6 +37,15 @@ struct Found {
 
 /// Masks all that is found; says how much. `aws_secret`: the text is the value of something that is called so.
 pub(super) fn mask(text: &str, aws_secret: bool) -> (Cow<'_, str>, usize) {
+    mask_those(text, aws_secret, |_| true)
+}
+
+/// The text with what is `wanted` masked; that is asked whether what was found is the number of a card.
+pub(crate) fn mask_secrets(text: &str, wanted: impl Fn(bool) -> bool) -> Cow<'_, str> {
+    mask_those(text, false, wanted).0
+}
+
+fn mask_those(text: &str, aws_secret: bool, wanted: impl Fn(bool) -> bool) -> (Cow<'_, str>, usize) {
     let mut edits = Edits::default();
     if aws_secret && let Some(found) = aws::secret(text.as_bytes(), 0) {
         edits.replace(found.range, found.mask);
@@ -47,6 +56,7 @@ pub(super) fn mask(text: &str, aws_secret: bool) -> (Cow<'_, str>, usize) {
     let mut at = 0;
     while let Some(hit) = places.next(at) {
         at = match find(text, hit, &mut pem) {
+            Step::Found(found) if !wanted(found.mask == card::MASK) => found.range.end.max(hit + 1),
             Step::Found(found) => {
                 let end = found.range.end;
                 if found.mask == aws::MASK

@@ -10,6 +10,7 @@ use crate::config::Http;
 pub(super) struct Hosts {
     names: Vec<String>,
     origins: Vec<String>,
+    scheme: &'static str,
 }
 
 impl Hosts {
@@ -21,7 +22,9 @@ impl Hosts {
             names.push(if own.is_ipv6() { format!("[{own}]") } else { own.to_string() });
         }
         names.extend(config.allowed_hosts.iter().map(|name| name.to_ascii_lowercase()));
-        Self { names, origins: config.allowed_origins.iter().map(|origin| origin.to_ascii_lowercase()).collect() }
+        let scheme = if config.behind_tls_proxy { "https" } else { "http" };
+        let origins = config.allowed_origins.iter().map(|origin| origin.to_ascii_lowercase()).collect();
+        Self { names, origins, scheme }
     }
 
     /// Whether the request names this server: by one `Host` header, and by the same name in an absolute URI (RFC 9112,
@@ -52,7 +55,8 @@ impl Hosts {
         self.names.iter().any(|known| known == host || known == name)
     }
 
-    /// The origin of a request that a page makes.
+    /// The origin of a request that a page makes: one that is allowed, or this server's own, by the name that it was
+    /// called by.
     ///
     /// # Errors
     /// An origin that is not allowed, `null`, or two of them.
@@ -62,7 +66,9 @@ impl Hosts {
             (None, _) => Ok(None),
             (Some(origin), None) => {
                 let text = origin.to_str().map_err(|_| NotAllowed)?.to_ascii_lowercase();
-                if self.origins.contains(&text) { Ok(Some(origin)) } else { Err(NotAllowed) }
+                let host = headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_ascii_lowercase);
+                let is_own = host.is_some_and(|host| text == format!("{}://{host}", self.scheme));
+                if is_own || self.origins.contains(&text) { Ok(Some(origin)) } else { Err(NotAllowed) }
             }
             (Some(_), Some(_)) => Err(NotAllowed),
         }
@@ -127,5 +133,16 @@ mod tests {
             assert_eq!(hosts().origin(&headers(&ORIGIN, origins)).is_ok(), allowed, "{origins:?}");
         }
         assert_eq!(hosts().origin(&HeaderMap::new()), Ok(None));
+        for (host, origin, allowed) in [
+            ("localhost:8787", "http://localhost:8787", true),
+            ("localhost:8787", "http://LOCALHOST:8787", true),
+            ("localhost:8787", "https://localhost:8787", false),
+            ("localhost:8787", "http://localhost:8788", false),
+            ("localhost:8787", "http://127.0.0.1:8787", false),
+        ] {
+            let mut own = headers(&ORIGIN, &[origin]);
+            own.insert(HOST, host.parse().unwrap());
+            assert_eq!(hosts().origin(&own).is_ok(), allowed, "{host} {origin}");
+        }
     }
 }

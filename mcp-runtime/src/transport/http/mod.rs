@@ -1,9 +1,17 @@
 //! Streamable HTTP: the listener, and the service behind it.
 
 mod address;
+mod backend;
+mod body;
+pub(crate) mod direct;
 mod hosts;
+mod pages;
 pub(crate) mod reply;
 mod service;
+mod sessions;
+mod shares;
+mod stream;
+mod version;
 
 use std::collections::HashMap;
 use std::io;
@@ -35,13 +43,19 @@ const FIRST_REQUEST_TIME: Duration = Duration::from_secs(20);
 /// How long calls that run may take to finish once the server stops.
 const DRAIN_TIME: Duration = Duration::from_secs(30);
 
-/// Accepts connections until `stop` completes, then turns `/readyz` red and lets what runs finish.
+/// Accepts connections until `stop` completes, turns `/readyz` red, goes on for `drain_pause`, and then lets what runs
+/// finish.
 pub async fn serve(listener: TcpListener, service: HttpService, config: &config::Http, stop: impl Future<Output = ()>) {
     let connections = Arc::new(Connections::new(config));
     let proxies = Proxies::new(config);
     let graceful = GracefulShutdown::new();
     let cut_off = CancellationToken::new();
-    let mut stop = std::pin::pin!(stop);
+    let (draining, pause) = (service.clone(), config.drain_pause.unwrap_or_default());
+    let mut stop = std::pin::pin!(async move {
+        stop.await;
+        draining.drain();
+        tokio::time::sleep(pause).await;
+    });
     loop {
         let accept = std::pin::pin!(listener.accept());
         let accepted = match select(accept, &mut stop).await {
@@ -83,7 +97,7 @@ pub async fn serve(listener: TcpListener, service: HttpService, config: &config:
             drop(place);
         });
     }
-    service.drain();
+    service.close_streams();
     drop(listener);
     if tokio::time::timeout(DRAIN_TIME, graceful.shutdown()).await.is_err() {
         tracing::warn!(target: "mcp_runtime::http", "some calls did not finish in time and are cut off");

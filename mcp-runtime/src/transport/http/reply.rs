@@ -51,6 +51,29 @@ pub(super) fn method_not_allowed() -> Answer {
     response
 }
 
+/// A JSON-RPC error that is MCP's own, with the status that its code asks for.
+pub(super) fn error(id: Option<&Value>, error: &rmcp::ErrorData) -> Answer {
+    let status = match error.code {
+        rmcp::model::ErrorCode::METHOD_NOT_FOUND => StatusCode::NOT_FOUND,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    json(status, &envelope::error(id, error.code.0, &error.message, error.data.clone()))
+}
+
+/// A session that is not there, or not this caller's: nobody can tell which.
+pub(super) fn no_session(id: Option<&Value>) -> Answer {
+    let error = envelope::error(id, envelope::INVALID_REQUEST, "there is no such session", None);
+    json(StatusCode::NOT_FOUND, &error)
+}
+
+/// There is no room; there may be soon.
+pub(super) fn overloaded(id: Option<&Value>, message: &str) -> Answer {
+    let data = json!({ "code": code::OVERLOADED });
+    let mut response = json(StatusCode::SERVICE_UNAVAILABLE, &envelope::error(id, UNAVAILABLE, message, Some(data)));
+    insert_retry_after(response.headers_mut(), Duration::from_secs(1));
+    response
+}
+
 /// A request without a caller (RFC 6750, section 3).
 pub(super) fn refused(refusal: Refusal, baseline_scope: Option<&str>) -> Answer {
     let scope = baseline_scope.map(|scope| format!(", scope=\"{scope}\"")).unwrap_or_default();

@@ -3,9 +3,9 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use crate::record::CallRecord;
+use crate::telemetry::{Sink, SinkError};
 
 /// An audit file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +18,7 @@ pub struct AuditError {
 /// An open audit file.
 #[derive(Debug)]
 pub struct Audit {
-    file: Mutex<Open>,
+    file: Open,
 }
 
 #[derive(Debug)]
@@ -56,13 +56,12 @@ impl Audit {
                 file.set_permissions(permissions).map_err(failed)?;
             }
         }
-        Ok(Self { file: Mutex::new(Open { file, line: Vec::with_capacity(1024), torn: false }) })
+        Ok(Self { file: Open { file, line: Vec::with_capacity(1024), torn: false } })
     }
 
     /// Appends a record in one write, so that lines of several processes do not mix.
-    pub(crate) fn append(&self, record: &CallRecord) -> io::Result<()> {
-        let mut open = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let Open { file, line, torn } = &mut *open;
+    fn append(&mut self, record: &CallRecord) -> io::Result<()> {
+        let Open { file, line, torn } = &mut self.file;
         line.clear();
         if *torn {
             line.push(b'\n');
@@ -73,6 +72,16 @@ impl Audit {
         file.write_all(line)?;
         *torn = false;
         Ok(())
+    }
+}
+
+impl Sink for Audit {
+    fn name(&self) -> &'static str {
+        "audit"
+    }
+
+    fn write(&mut self, record: &CallRecord) -> Result<(), SinkError> {
+        Ok(self.append(record)?)
     }
 }
 

@@ -1,0 +1,254 @@
+//! The record of one request in the making.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::{CallRecord, Decided, Latency, Marks, Redacted, Via, micros};
+use crate::caller::Caller;
+use crate::error::{Correlation, Failure, code};
+use crate::limit::Quota;
+use crate::output::Counts;
+use crate::telemetry::{Begun, Scopes, Sinks};
+
+/// The record of one request in the making, shared by everybody who knows something of it: the transport, the handler,
+/// the gate. It is written once, when the last of them lets go, whatever happened: there is no way out of a request that
+/// leaves no record, and none that leaves two.
+#[derive(Clone, Debug)]
+pub(crate) struct Recording(Arc<Open>);
+
+#[derive(Debug)]
+struct Open {
+    sinks: Arc<Sinks>,
+    correlation: Correlation,
+    draft: Mutex<Draft>,
+}
+
+#[derive(Debug)]
+struct Draft {
+    record: CallRecord,
+    marks: Marks,
+    /// Somebody who knows has said what came of the request.
+    decided: bool,
+    /// What those who watch have begun.
+    scopes: Option<Scopes>,
+    span: tracing::Span,
+}
+
+impl Recording {
+    /// The record of a request that has just arrived. Until somebody knows better it says that it was cancelled.
+    pub(crate) fn new(sinks: &Arc<Sinks>, caller: &Arc<Caller>, correlation: Correlation, via: Via) -> Self {
+        let record = CallRecord {
+            time: Timestamp::now(),
+            request: String::new(),
+            correlation,
+            via,
+            revision: None,
+            method: "unknown",
+            tool: None,
+            caller: Arc::clone(caller),
+            decision: Decided::Undecided,
+            outcome: code::CANCELLED,
+            arguments: Redacted::default(),
+            arguments_digest: None,
+            coerced: Vec::new(),
+            violations: Vec::new(),
+            duration_us: 0,
+            latency: Latency::default(),
+            output_bytes: 0,
+            untrusted: 0,
+            removed: 0,
+            defused: 0,
+            masked: 0,
+            quota: None,
+        };
+        let span = tracing::Span::none();
+        let draft = Draft { record, marks: Marks::new(), decided: false, scopes: None, span };
+        Self(Arc::new(Open { sinks: Arc::clone(sinks), correlation, draft: Mutex::new(draft) }))
+    }
+
+    pub(crate) fn correlation(&self) -> Correlation {
+        self.0.correlation
+    }
+
+    pub(crate) fn edit(&self, edit: impl FnOnce(&mut CallRecord)) {
+        edit(&mut self.draft().record);
+    }
+
+    /// What the request was. Those who watch hear of it, unless it is a tool call: the gate says when that begins.
+    #[cfg(any(feature = "http", feature = "stdio"))]
+    pub(crate) fn identify(&self, method: &'static str, request: &str) {
+        let request = self.0.sinks.redactor.name(request);
+        let mut draft = self.draft();
+        draft.record.method = method;
+        draft.record.request = request;
+        if method != "tools/call" {
+            self.0.begin(&mut draft);
+        }
+    }
+
+    /// The revision of the protocol that the client speaks; one that MCP does not have is none.
+    #[cfg(any(feature = "http", feature = "stdio"))]
+    pub(crate) fn speaks(&self, revision: &str) {
+        use rmcp::model::ProtocolVersion;
+        let known = ProtocolVersion::KNOWN_VERSIONS.iter().map(ProtocolVersion::as_str);
+        self.edit(|record| record.revision = known.into_iter().find(|known| *known == revision));
+    }
+
+    /// The gate has the call, and knows its tool.
+    pub(crate) fn call(&self, tool: Option<&'static str>, request: &str) {
+        let request = self.0.sinks.redactor.name(request);
+        let mut draft = self.draft();
+        draft.marks.gate = Some(Instant::now());
+        draft.record.method = "tools/call";
+        draft.record.tool = tool;
+        draft.record.request = request;
+        // From here on, who goes away has cancelled a call.
+        draft.record.outcome = code::CANCELLED;
+        draft.decided = true;
+        self.0.begin(&mut draft);
+        draft.span = tracing::info_span!(
+            target: "mcp_runtime::call",
+            "tools/call",
+            tool,
+            agent = %draft.record.caller.agent(),
+            correlation = %self.0.correlation,
+        );
+    }
+
+    /// What happens for the call happens within this.
+    pub(crate) fn scopes(&self) -> Scopes {
+        self.draft().scopes.clone().unwrap_or_default()
+    }
+
+    /// The call's span, for a subscriber of `tracing`.
+    pub(crate) fn span(&self) -> tracing::Span {
+        self.draft().span.clone()
+    }
+
+    /// Every check is passed: the tool runs.
+    pub(crate) fn admitted(&self) {
+        let mut draft = self.draft();
+        draft.marks.tool = Some(Instant::now());
+        draft.record.decision = Decided::Admitted;
+    }
+
+    /// Whether the tool ran.
+    pub(crate) fn is_admitted(&self) -> bool {
+        self.draft().record.decision == Decided::Admitted
+    }
+
+    /// The tool is back.
+    pub(crate) fn returned(&self) {
+        self.draft().marks.returned = Some(Instant::now());
+    }
+
+    /// What came of it, from who knows.
+    pub(crate) fn decide(&self, outcome: &'static str) {
+        self.draft().decide(outcome);
+    }
+
+    /// What came of it as far as one can tell, unless somebody knew better.
+    #[cfg(any(feature = "http", feature = "stdio"))]
+    pub(crate) fn presume(&self, outcome: &'static str) {
+        let mut draft = self.draft();
+        if !draft.decided {
+            draft.record.outcome = outcome;
+        }
+    }
+
+    /// The call was served.
+    pub(crate) fn served(&self, output_bytes: u64, untrusted: usize, counts: Counts) {
+        let mut draft = self.draft();
+        draft.decide(CallRecord::OK);
+        draft.record.output_bytes = output_bytes;
+        draft.record.untrusted = untrusted;
+        draft.sanitised(counts);
+    }
+
+    /// What sanitising changed.
+    pub(crate) fn sanitised(&self, counts: Counts) {
+        self.draft().sanitised(counts);
+    }
+
+    /// What is left of the caller's limits.
+    pub(crate) fn left(&self, quota: Option<Quota>) {
+        self.edit(|record| record.quota = quota);
+    }
+
+    /// The request failed; a cause goes to the log under the correlation id of the request.
+    pub(crate) fn failed(&self, failure: &Failure) {
+        let mut draft = self.draft();
+        draft.decide(failure.code);
+        draft.record.violations.clear();
+        for violation in &failure.violations {
+            let counts = &mut draft.record.violations;
+            match counts.iter_mut().find(|(keyword, _)| *keyword == violation.keyword) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((violation.keyword.clone(), 1)),
+            }
+        }
+        if let Some(cause) = &failure.cause {
+            let span = draft.span.clone();
+            span.in_scope(|| self.0.sinks.cause(&draft.record, cause));
+        }
+    }
+
+    /// A poisoned lock guards fields that are each whole.
+    fn draft(&self) -> MutexGuard<'_, Draft> {
+        self.0.draft.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    /// Tells those who watch, once.
+    fn begin(&self, draft: &mut Draft) {
+        if draft.scopes.is_none() && self.sinks.is_watched() {
+            draft.scopes = Some(self.sinks.begin(&Begun::of(&draft.record)));
+        }
+    }
+}
+
+impl Draft {
+    fn decide(&mut self, outcome: &'static str) {
+        self.record.outcome = outcome;
+        self.decided = true;
+        self.marks.decided = Some(Instant::now());
+    }
+
+    fn sanitised(&mut self, counts: Counts) {
+        let Counts { removed, defused, masked } = counts;
+        self.record.removed = removed;
+        self.record.defused = defused;
+        self.record.masked = masked;
+    }
+
+    /// The record as it is kept; what is left here is of no more use.
+    fn finish(&mut self) -> CallRecord {
+        let end = Instant::now();
+        let record = &mut self.record;
+        if record.decision == Decided::Undecided {
+            record.decision = Decided::of(record.outcome);
+        }
+        CallRecord {
+            duration_us: micros(end.saturating_duration_since(self.marks.start)),
+            latency: self.marks.latency(end),
+            request: std::mem::take(&mut record.request),
+            arguments: std::mem::take(&mut record.arguments),
+            coerced: std::mem::take(&mut record.coerced),
+            violations: std::mem::take(&mut record.violations),
+            caller: Arc::clone(&record.caller),
+            ..*record
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let draft = self.draft.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let record = draft.finish();
+        let scopes = draft.scopes.take().unwrap_or_default();
+        self.sinks.record(record, &scopes, &draft.span);
+    }
+}

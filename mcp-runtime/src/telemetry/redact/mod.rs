@@ -1,0 +1,208 @@
+//! What records, logs, spans and the audit may hold of what callers sent.
+//!
+//! An argument's declaration decides, once, for every sink:
+//!
+//! | | a record holds |
+//! | --- | --- |
+//! | `#[arg(secret)]` | `[secret]` |
+//! | `#[arg(pii)]` | `pii:` and a keyed digest: one person can be followed, and nobody without the key learns who it is |
+//! | anything else | the value, cut at 1 KiB a text and 16 KiB in all |
+//! | a name that the tool does not have | `[unknown]` |
+
+//!
+//! Where nobody declared anything, texts may hold more than their authors knew. So in undeclared arguments, at any depth and
+//! in names too, in ids of requests and in the causes of failures, what has one of these forms is replaced:
+//!
+//! | class, key of `[redaction]` | by | |
+//! | --- | --- | --- |
+//! | `emails` | `[email]` | see `email` |
+//! | `phones` | `[phone]` | see `phone` |
+//! | `cards` | `[masked: card number]` | issuer, length and check digit (Luhn); as in answers |
+//! | `ibans` | `[iban]` | country, length and check digits; see `iban` |
+//! | `addresses` | `[ip]` | IPv4 and IPv6; see `address` |
+//! | `credentials` | `[masked: …]` | tokens, JWTs, API keys, private keys, passwords in URLs; as in answers, and `credential` |
+//!
+//! Each class can be switched off, which loosens what records protect: `[redaction] phones = false`. An argument that is
+//! declared `plain` is kept as it came, but for credentials. In the cause of a failure, values of the call's own `pii` and
+//! `secret` arguments are replaced as well, wherever they stand, if they have four characters or more; a `secret` one also
+//! in the message that the caller reads.
+//!
+//! Forms are found, meanings are not: a name, a street, a number without its form pass. What is personal by what it means
+//! has to be declared.
+
+mod address;
+mod credential;
+mod email;
+mod iban;
+mod key;
+mod patterns;
+mod phone;
+mod write;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use crate::arguments::{is_flattened, shown};
+use crate::config::Redaction;
+use crate::error::Failure;
+use crate::record::{Digest, Redacted};
+use crate::spec::{ArgumentSpec, Rule};
+
+pub(crate) use key::Key;
+use write::Writer;
+
+/// How many arguments a record shows.
+const MAX_ARGUMENTS: usize = 64;
+
+/// Redacts with a key, so that the same personal value has the same digest and nobody without the key can guess it.
+pub(crate) struct Redactor {
+    personal: Key,
+    arguments: Key,
+    classes: Redaction,
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Redactor")
+    }
+}
+
+/// How an argument is declared.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Privacy {
+    Undeclared,
+    Plain,
+    Pii,
+    Secret,
+}
+
+impl Privacy {
+    fn of(argument: &ArgumentSpec) -> Self {
+        argument.rules.iter().fold(Self::Undeclared, |privacy, rule| match rule {
+            Rule::Secret => Self::Secret,
+            Rule::Pii if privacy != Self::Secret => Self::Pii,
+            Rule::Plain if privacy == Self::Undeclared => Self::Plain,
+            _ => privacy,
+        })
+    }
+}
+
+impl Redactor {
+    /// With the key of a state folder, digests of one folder compare over restarts.
+    pub(crate) fn new(key: &[u8; 32], classes: &Redaction) -> Self {
+        let personal = Key::new(key);
+        Self { arguments: personal.derive("arguments"), personal, classes: classes.clone() }
+    }
+
+    /// What a record may hold of these arguments. A name that the tool does not have may be anything, so only the name
+    /// is kept.
+    pub(crate) fn redact(&self, sent: &Map<String, Value>, arguments: &[ArgumentSpec]) -> Redacted {
+        let mut writer = Writer::new();
+        let plain = Redaction::credentials_alone(&self.classes);
+        let flattened = arguments.iter().find(|argument| is_flattened(argument)).map(Privacy::of);
+        writer.object(sent.iter().take(MAX_ARGUMENTS), |writer, name, value| {
+            let declared = arguments.iter().find(|argument| argument.name == name && !is_flattened(argument));
+            match declared {
+                // The author's own name.
+                Some(declared) => writer.name(declared.name),
+                None => writer.name(&self.name(name)),
+            }
+            match declared.map(Privacy::of).or(flattened) {
+                None => writer.mark("[unknown]"),
+                Some(Privacy::Secret) => writer.mark("[secret]"),
+                Some(Privacy::Pii) => writer.mark(&self.digest(value)),
+                Some(Privacy::Plain) => writer.value(value, &plain),
+                Some(Privacy::Undeclared) => writer.value(value, &self.classes),
+            }
+        });
+        Redacted::new(writer.finish())
+    }
+
+    /// A keyed digest of arguments, whatever the order of their keys.
+    pub(crate) fn digest_of(&self, sent: &Map<String, Value>) -> Digest {
+        let mut text = Vec::with_capacity(128);
+        write::canonical_object(sent, &mut text);
+        Digest(self.arguments.digest(&text))
+    }
+
+    /// A text that is nobody's argument (a cause, an error), as it may stand in a log.
+    pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        patterns::redact(text, &self.classes)
+    }
+
+    /// Takes the values of declared arguments out of a failure: `secret` ones out of what the caller reads, both out of
+    /// the cause. A cause is cut at 16 KiB before that.
+    pub(crate) fn scrub(&self, failure: &mut Failure, sent: &Map<String, Value>, arguments: &[ArgumentSpec]) {
+        let mut values = Vec::new();
+        for argument in arguments {
+            let privacy = Privacy::of(argument);
+            if matches!(privacy, Privacy::Pii | Privacy::Secret) && !is_flattened(argument) {
+                literals(sent.get(argument.name), privacy, &mut values);
+            }
+        }
+        // A value that is part of another one must not break it.
+        values.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+        if let Some(cause) = &mut failure.cause {
+            cause.truncate(cause.floor_char_boundary(MAX_CAUSE));
+        }
+        for (value, privacy) in &values {
+            let mark = match privacy {
+                Privacy::Secret => "[secret]".to_owned(),
+                _ => self.digest(&Value::from(value.as_str())),
+            };
+            if let Some(cause) = &mut failure.cause
+                && cause.contains(value)
+            {
+                *cause = cause.replace(value, &mark);
+            }
+            if *privacy == Privacy::Secret && failure.message.contains(value) {
+                failure.message = failure.message.replace(value, &mark).into();
+            }
+        }
+    }
+
+    /// A name of the client's: cleaned, cut, redacted.
+    pub(crate) fn name(&self, name: &str) -> String {
+        let shown = shown(name);
+        match self.text(&shown) {
+            Cow::Borrowed(_) => shown,
+            Cow::Owned(redacted) => redacted,
+        }
+    }
+
+    fn digest(&self, value: &Value) -> String {
+        let mut text = Vec::with_capacity(64);
+        write::canonical(value, &mut text);
+        let digest = self.personal.digest(&text);
+        let bits = digest[..8].iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+        format!("pii:{bits:016x}")
+    }
+}
+
+/// The longest cause that a log gets, in bytes.
+const MAX_CAUSE: usize = 16 * 1024;
+
+/// Shorter values stand in texts by chance.
+const MIN_LITERAL: usize = 4;
+
+/// So many values of declared arguments are looked for in a text.
+const MAX_LITERALS: usize = 32;
+
+/// The texts and numbers in a value.
+fn literals(value: Option<&Value>, privacy: Privacy, values: &mut Vec<(String, Privacy)>) {
+    let literal = match value {
+        None | Some(Value::Null | Value::Bool(_)) => return,
+        Some(Value::Array(items)) => return items.iter().for_each(|item| literals(Some(item), privacy, values)),
+        Some(Value::Object(map)) => return map.values().for_each(|item| literals(Some(item), privacy, values)),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+    };
+    if literal.chars().nth(MIN_LITERAL - 1).is_some() && values.len() < MAX_LITERALS {
+        values.push((literal, privacy));
+    }
+}
+
+#[cfg(test)]
+mod tests;

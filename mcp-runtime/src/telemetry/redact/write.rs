@@ -1,0 +1,188 @@
+//! Arguments as text, written once and bounded.
+
+use std::borrow::Cow;
+use std::io::Write as _;
+
+use serde_json::{Map, Value};
+
+use super::patterns;
+use crate::config::Redaction;
+use crate::output::hygiene::is_hidden;
+
+/// The longest text of an argument that a record holds, in bytes.
+const MAX_TEXT: usize = 1024;
+
+/// How much a record holds of all arguments together, in bytes of text.
+pub(super) const MAX_ALL: usize = 16 * 1024;
+
+/// Writes JSON in which nothing is hidden from who reads it, and no more than there is room for.
+pub(super) struct Writer {
+    text: Vec<u8>,
+    room: usize,
+}
+
+impl Writer {
+    pub(super) fn new() -> Self {
+        Self { text: Vec::with_capacity(128), room: MAX_ALL }
+    }
+
+    /// The text; every piece of it was text.
+    pub(super) fn finish(self) -> String {
+        String::from_utf8(self.text).unwrap_or_else(|_| "\"[cut]\"".to_owned())
+    }
+
+    /// An object, each entry written by `entry`: the name, then the value.
+    pub(super) fn object<'a>(
+        &mut self,
+        entries: impl Iterator<Item = (&'a String, &'a Value)>,
+        mut entry: impl FnMut(&mut Self, &'a str, &'a Value),
+    ) {
+        self.text.push(b'{');
+        for (index, (name, value)) in entries.enumerate() {
+            if index > 0 {
+                self.text.push(b',');
+            }
+            entry(self, name, value);
+        }
+        self.text.push(b'}');
+    }
+
+    /// The name of an entry.
+    pub(super) fn name(&mut self, name: &str) {
+        self.visible(name);
+        self.text.push(b':');
+    }
+
+    /// A text of ours that stands for a value.
+    pub(super) fn mark(&mut self, mark: &str) {
+        string(&mut self.text, mark);
+    }
+
+    /// A value whose texts are cut, and which is left out where the text would outgrow its bound.
+    pub(super) fn value(&mut self, value: &Value, classes: &Redaction) {
+        match value {
+            Value::String(text) => self.cut(text, classes),
+            Value::Array(values) => {
+                if !self.take(values.len()) {
+                    return self.mark("[cut]");
+                }
+                self.text.push(b'[');
+                for (index, value) in values.iter().enumerate() {
+                    if index > 0 {
+                        self.text.push(b',');
+                    }
+                    self.value(value, classes);
+                }
+                self.text.push(b']');
+            }
+            Value::Object(map) => {
+                if !self.take(map.keys().map(String::len).sum()) {
+                    return self.mark("[cut]");
+                }
+                self.object(map.iter(), |writer, name, value| {
+                    writer.name(&patterns::redact(name, classes));
+                    writer.value(value, classes);
+                });
+            }
+            // A card's number may come as a number.
+            Value::Number(number) if number.as_u64().is_some_and(|number| number > 9_999_999_999_999) => {
+                match patterns::redact(&number.to_string(), classes) {
+                    Cow::Borrowed(_) => canonical(value, &mut self.text),
+                    Cow::Owned(mark) => self.mark(&mark),
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => canonical(value, &mut self.text),
+        }
+    }
+
+    fn cut(&mut self, text: &str, classes: &Redaction) {
+        // Redacted with what is behind the cut, which may be the rest of something.
+        let seen = &text[..text.floor_char_boundary(2 * MAX_TEXT)];
+        let redacted = patterns::redact(seen, classes);
+        let cut = &redacted[..redacted.floor_char_boundary(MAX_TEXT)];
+        if !self.take(cut.len()) {
+            self.mark("[cut]");
+        } else if cut.len() < redacted.len() || seen.len() < text.len() {
+            self.visible(&format!("{cut}… ({} bytes)", text.len()));
+        } else {
+            self.visible(cut);
+        }
+    }
+
+    fn take(&mut self, bytes: usize) -> bool {
+        let fits = bytes <= self.room;
+        self.room = self.room.saturating_sub(bytes);
+        fits
+    }
+
+    /// A text in which what would be invisible is spelt out. Control characters of ASCII are left to JSON, which escapes
+    /// them all but one.
+    fn visible(&mut self, text: &str) {
+        let hidden = |c: char| c == '\u{7f}' || (!c.is_ascii() && is_hidden(c));
+        let seen = text.bytes().all(|byte| byte.is_ascii() && byte != 0x7F) || !text.chars().any(hidden);
+        if seen {
+            return string(&mut self.text, text);
+        }
+        let mut shown = String::with_capacity(text.len() * 2);
+        for c in text.chars() {
+            if hidden(c) {
+                shown.extend(c.escape_unicode());
+            } else {
+                shown.push(c);
+            }
+        }
+        string(&mut self.text, &shown);
+    }
+}
+
+/// A JSON string.
+fn string(to: &mut Vec<u8>, text: &str) {
+    // Writing to memory does not fail.
+    let _ = serde_json::to_writer(&mut *to, text);
+}
+
+/// A value, the keys of its objects in order: equal values give equal texts (after RFC 8785, but for numbers, which stay
+/// as they were written).
+pub(super) fn canonical(value: &Value, to: &mut Vec<u8>) {
+    match value {
+        Value::Null => to.extend_from_slice(b"null"),
+        Value::Bool(true) => to.extend_from_slice(b"true"),
+        Value::Bool(false) => to.extend_from_slice(b"false"),
+        Value::Number(number) => {
+            let _ = write!(to, "{number}");
+        }
+        Value::String(text) => string(to, text),
+        Value::Array(values) => {
+            to.push(b'[');
+            for (index, value) in values.iter().enumerate() {
+                if index > 0 {
+                    to.push(b',');
+                }
+                canonical(value, to);
+            }
+            to.push(b']');
+        }
+        Value::Object(map) => canonical_object(map, to),
+    }
+}
+
+/// As [`canonical`], for an object.
+pub(super) fn canonical_object(map: &Map<String, Value>, to: &mut Vec<u8>) {
+    let entry = |to: &mut Vec<u8>, index: usize, (name, value): (&String, &Value)| {
+        if index > 0 {
+            to.push(b',');
+        }
+        string(to, name);
+        to.push(b':');
+        canonical(value, to);
+    };
+    to.push(b'{');
+    if map.keys().is_sorted() {
+        map.iter().enumerate().for_each(|(index, pair)| entry(to, index, pair));
+    } else {
+        let mut sorted: Vec<_> = map.iter().collect();
+        sorted.sort_unstable_by_key(|(name, _)| *name);
+        sorted.into_iter().enumerate().for_each(|(index, pair)| entry(to, index, pair));
+    }
+    to.push(b'}');
+}

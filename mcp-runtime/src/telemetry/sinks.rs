@@ -1,0 +1,194 @@
+//! All that get records.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::Span;
+
+use super::audit::Audit;
+use super::log;
+use super::queue::Queued;
+use super::redact::Redactor;
+use super::sink::Sink;
+use super::watch::{Begun, Observer, Scopes, contained};
+use crate::config::Config;
+use crate::gate::StartError;
+use crate::record::CallRecord;
+
+/// How many records wait for a sink at the most.
+pub(super) const QUEUE: usize = 8192;
+
+/// Observers and sinks of a server's own, beside those of the configuration, and the key of its digests.
+///
+/// ```no_run
+/// # use mcp_runtime::{config::Config, Protected, spec::Server, telemetry::{Sink, Telemetry}};
+/// # fn protect(server: impl Server, sink: impl Sink) -> Result<(), Box<dyn std::error::Error>> {
+/// let telemetry = Telemetry::new().sink(sink);
+/// let protected = Protected::with_telemetry(server, Config::default(), telemetry)?;
+/// # let _ = protected; Ok(())
+/// # }
+/// ```
+#[derive(Default)]
+#[must_use]
+pub struct Telemetry {
+    pub(crate) observers: Vec<Arc<dyn Observer>>,
+    pub(crate) sinks: Vec<Box<dyn Sink>>,
+    pub(crate) digest_key: Option<[u8; 32]>,
+}
+
+impl Telemetry {
+    /// None of one's own.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One more that watches requests where they are served.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observers.push(observer);
+        self
+    }
+
+    /// One more that gets records, on a thread of its own behind a queue of 8192.
+    pub fn sink(mut self, sink: impl Sink) -> Self {
+        self.sinks.push(Box::new(sink));
+        self
+    }
+
+    /// The key of the digests in records, and of the seals of the audit file. Without it, digests compare as long as the
+    /// process runs, and nobody can check the seals later.
+    pub fn digest_key(mut self, key: [u8; 32]) -> Self {
+        self.digest_key = Some(key);
+        self
+    }
+
+    /// That key, or one of this process alone; `None` if the system gives no random numbers.
+    pub(crate) fn key(&self) -> Option<[u8; 32]> {
+        self.digest_key.or_else(|| {
+            let mut key = [0; 32];
+            getrandom::fill(&mut key).ok().map(|()| key)
+        })
+    }
+}
+
+impl fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telemetry")
+            .field("observers", &self.observers.len())
+            .field("sinks", &self.sinks.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What became of the records of one sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SinkCount {
+    /// The sink's name; the audit file's is `audit`.
+    pub name: &'static str,
+    /// Records that it took.
+    pub written: u64,
+    /// Records that it did not: the queue was full, or it failed.
+    pub lost: u64,
+}
+
+/// Everything that gets a record.
+pub(crate) struct Sinks {
+    pub(crate) redactor: Redactor,
+    observers: Vec<Arc<dyn Observer>>,
+    queued: Vec<Queued>,
+}
+
+impl Sinks {
+    pub(crate) fn new(redactor: Redactor, observers: Vec<Arc<dyn Observer>>) -> Self {
+        Self { redactor, observers, queued: Vec::new() }
+    }
+
+    /// The sinks of the configuration, and those of the program.
+    ///
+    /// # Errors
+    /// An audit file that cannot be written, a sink that gets no thread, no random numbers for a key.
+    pub(crate) fn start(config: &Config, telemetry: Telemetry, key: &[u8; 32]) -> Result<Self, StartError> {
+        let Telemetry { observers, sinks, .. } = telemetry;
+        let mut all = Self::new(Redactor::new(key, &config.redaction), observers);
+        if let Some(path) = &config.audit.path {
+            all.add(Box::new(Audit::open(path)?), QUEUE, None)?;
+        }
+        for sink in sinks {
+            all.add(sink, QUEUE, None)?;
+        }
+        Ok(all)
+    }
+
+    /// Starts one more sink; calls wait for it as long as `patience` says.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(crate) fn add(
+        &mut self,
+        sink: Box<dyn Sink>,
+        bound: usize,
+        patience: Option<Duration>,
+    ) -> Result<(), StartError> {
+        let name = sink.name();
+        let queued = Queued::start(sink, bound, patience).map_err(|source| StartError::Sink { sink: name, source })?;
+        self.queued.push(queued);
+        Ok(())
+    }
+
+    /// Whether anybody wants to know when a request begins.
+    pub(crate) fn is_watched(&self) -> bool {
+        !self.observers.is_empty()
+    }
+
+    pub(crate) fn begin(&self, request: &Begun<'_>) -> Scopes {
+        Scopes::begin(&self.observers, request)
+    }
+
+    /// Hands the record to everybody. Denials are records like all others.
+    pub(crate) fn record(&self, record: CallRecord, scopes: &Scopes, span: &Span) {
+        scopes.end(&record);
+        for observer in &self.observers {
+            contained("an observer", || observer.end(&record));
+        }
+        log::record(&record, span);
+        if !self.queued.is_empty() {
+            let record = Arc::new(record);
+            for sink in &self.queued {
+                sink.push(&record);
+            }
+        }
+    }
+
+    /// The cause of a failure, which nobody but the log gets.
+    pub(crate) fn cause(&self, record: &CallRecord, cause: &str) {
+        log::cause(record, &self.redactor.text(cause));
+    }
+
+    /// Waits until every sink has written what came so far, within a time for all together. Whether they have.
+    pub(crate) fn flush(&self, within: Duration) -> bool {
+        let end = Instant::now() + within;
+        let mut all = true;
+        for sink in &self.queued {
+            all &= sink.flush(end.saturating_duration_since(Instant::now()));
+        }
+        all
+    }
+
+    pub(crate) fn counts(&self) -> Vec<SinkCount> {
+        let count = |sink: &Queued| {
+            let (written, lost) = sink.counts();
+            SinkCount { name: sink.name(), written, lost }
+        };
+        self.queued.iter().map(count).collect()
+    }
+}
+
+impl fmt::Debug for Sinks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sinks")
+            .field("observers", &self.observers.len())
+            .field("queued", &self.queued)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,84 @@
+use super::*;
+
+const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
+
+fn call(members: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{{members}}}}}"#)
+}
+
+#[test]
+fn a_call_is_borrowed_from_its_body() {
+    let text = call(&format!(r#""name":"a","arguments":{{"x":1.0}},{META}"#));
+    let message = read(text.as_bytes()).unwrap();
+    assert!(matches!(message.name, Cow::Borrowed("a")));
+    let (raw, arguments) = message.arguments.unwrap();
+    assert_eq!((raw, &arguments["x"]), (r#"{"x":1.0}"#, &Value::from(1)));
+    assert!(message.plain);
+    assert_eq!((message.id, message.method), ("1", Method::Call));
+}
+
+#[test]
+fn the_order_of_members_does_not_matter() {
+    let text =
+        format!(r#" {{ "params" : {{ {META} , "name":"a" }}, "method":"tools/call","id":"x","jsonrpc":"2.0"}} "#);
+    assert_eq!(read(text.as_bytes()).unwrap().id_text(), "x");
+    let text = text.replace(r#""name""#, r#""n\u0061me""#).replace(r#""x""#, r#""\u0078""#);
+    let message = read(text.as_bytes()).unwrap();
+    assert_eq!((&*message.name, &*message.id_text(), message.id), ("a", "x", r#""\u0078""#));
+}
+
+#[test]
+fn what_asks_for_more_than_an_answer_is_not_plain() {
+    for more in [
+        r#""_meta":{"progressToken":1,"#,
+        r#""_meta":{"io.modelcontextprotocol/logLevel":"info","#,
+        r#""requestState":"x","_meta":{"#,
+        r#""inputResponses":{},"_meta":{"#,
+        r#""made up":[{"a":1}],"_meta":{"#,
+    ] {
+        let text = call(&format!(r#""name":"a",{}"#, META.replace(r#""_meta":{"#, more)));
+        assert!(!read(text.as_bytes()).unwrap().plain, "{text}");
+    }
+    let with_client = META.replace(r#""_meta":{"#, r#""_meta":{"io.modelcontextprotocol/clientInfo":{"name":"x"},"#);
+    assert!(read(call(&format!(r#""name":"a",{with_client}"#)).as_bytes()).unwrap().plain);
+    let list = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{"cursor":"x",{META}}}}}"#);
+    assert!(!read(list.as_bytes()).unwrap().plain);
+}
+
+/// Whatever is taken here, the other way takes, too: with the same id, and with the same arguments.
+#[test]
+fn what_is_not_good_goes_the_other_way() {
+    let good = call(&format!(r#""name":"a",{META}"#));
+    assert!(read(good.as_bytes()).is_some());
+    for (from, to) in [
+        (r#""id":1"#, r#""id":null"#),
+        (r#""id":1"#, r#""id":1.0"#),
+        (r#""id":1"#, r#""id":-0"#),
+        (r#""id":1"#, r#""id":9223372036854775808"#),
+        (r#""id":1"#, r#""id":"\ud800""#),
+        (r#""id":1,"#, ""),
+        (r#""id":1"#, r#""id":1,"id":1"#),
+        ("2.0", "1.0"),
+        ("tools/call", "prompts/get"),
+        ("2026-07-28", "2025-11-25"),
+        ("2026-07-28", "2099-01-01"),
+        (r#"ies":{}"#, r#"ies":[]"#),
+        (r#"ies":{}"#, r#"ies":{"roots":7}"#),
+        (r#"ies":{}"#, r#"ies":{"roots":{},"roots":{}}"#),
+        (r#""name":"a""#, r#""name":7"#),
+        (r#""name":"a""#, r#""name":"a","name":"a""#),
+        (r#""name":"a","#, ""),
+        (r#""name":"a""#, r#""name":"a","arguments":[]"#),
+        (r#""name":"a""#, r#""name":"a","arguments":{"x":1,"x":2}"#),
+        (r#""name":"a""#, r#""name":"a","arguments":{"x":1e400}"#),
+        (r#""name":"a""#, r#""name":"a","more":{"x":1,"\u0078":2}"#),
+        (r#""name":"a""#, r#""name":"a","more":1e400"#),
+        (r#""_meta":{"#, r#""_meta":{"a":1,"a":2,"#),
+        ("}}}", "}}}}"),
+    ] {
+        let text = good.replacen(from, to, 1);
+        assert_ne!(text, good);
+        assert!(read(text.as_bytes()).is_none(), "{text}");
+    }
+    assert!(read(b"\xff").is_none() && read(b"").is_none() && read(b"[]").is_none());
+}
