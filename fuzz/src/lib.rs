@@ -1,12 +1,10 @@
 //! The modules of `mcp-macros` without its entry points, over `proc_macro2`, and what has to hold of every input.
 //!
-//! `cargo test -p mcp-macros` makes the same checks with random inputs; a fuzzer goes on from there:
+//! `cargo test -p mcp-macros` makes the same checks with random inputs; a fuzzer goes on from there. `cargo xtask test
+//! --only fuzz` runs every target for a minute; by hand, with [cargo-fuzz](https://github.com/rust-fuzz/cargo-fuzz):
 //!
 //! ```text
-//! cargo install cargo-fuzz
-//! cargo +nightly fuzz run attributes
-//! cargo +nightly fuzz run source
-//! cargo +nightly fuzz run values
+//! cargo fuzz run --sanitizer none attributes
 //! ```
 #![allow(dead_code, reason = "what only the entry points use")]
 

@@ -1,6 +1,7 @@
 //! Who calls: the identity that limits, revocations and records use.
 
 use std::fmt;
+use std::str::FromStr;
 
 use jiff::Timestamp;
 
@@ -73,6 +74,54 @@ impl Agent {
     }
 }
 
+/// Reads what [`Display`](fmt::Display) writes: `key:NAME`, `client:ISSUER:NAME`, `act:ISSUER:NAME`. Agents of a server's own
+/// [`Authenticate`](crate::auth::Authenticate) cannot be read: only that server knows their kinds.
+impl FromStr for Agent {
+    type Err = InvalidAgent;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAgent> {
+        let (kind, rest) = text.split_once(':').ok_or(InvalidAgent::Form)?;
+        if kind == "key" {
+            return Ok(Self::key(rest)?);
+        }
+        let (issuer, name) = split_issuer(rest).ok_or(InvalidAgent::Form)?;
+        let issuer = issuer.into();
+        let source = match kind {
+            "client" => Source::Client { issuer },
+            "act" => Source::Actor { issuer },
+            _ => return Err(InvalidAgent::Form),
+        };
+        Ok(Self::new(source, name)?)
+    }
+}
+
+/// Parts `https://login.example.com:8443/tenant:reporting` where the URL ends. Both may hold a `:`; whichever way an
+/// unlucky pair is parted, its text is the same, and by that agents are found.
+fn split_issuer(text: &str) -> Option<(&str, &str)> {
+    let authority = text.find("://")? + 3;
+    let colon = authority + text.get(authority..)?.find(':')?;
+    let rest = text.get(colon + 1..)?;
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let has_port = digits > 0 && !text.get(authority..colon)?.contains('/');
+    let end = match rest.get(digits..) {
+        Some(behind) if has_port && behind.starts_with([':', '/']) => colon + 1 + digits + behind.find(':')?,
+        _ => colon,
+    };
+    Some((text.get(..end)?, text.get(end + 1..)?))
+}
+
+/// A text that names no agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidAgent {
+    /// It has no kind, or no issuer where one belongs.
+    #[error("an agent is written `key:NAME`, `client:ISSUER:NAME` or `act:ISSUER:NAME`, as the audit shows it")]
+    Form,
+    /// The name itself cannot stand for an agent.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+}
+
 impl fmt::Display for Agent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.source {
@@ -132,6 +181,7 @@ pub struct Caller {
     subject: Option<Box<str>>,
     credential: Box<str>,
     grants: Grants,
+    issued: Option<Timestamp>,
     expires: Option<Timestamp>,
     steps_up: bool,
 }
@@ -144,6 +194,7 @@ impl Caller {
             subject: None,
             credential: credential.into(),
             grants: Grants::default(),
+            issued: None,
             expires: None,
             steps_up: false,
         }
@@ -163,6 +214,14 @@ impl Caller {
     #[must_use]
     pub fn with_grants(mut self, grants: Grants) -> Self {
         self.grants = grants;
+        self
+    }
+
+    /// When the credential was issued. One that does not say is cut off by every revocation of its agent or subject,
+    /// whenever that was.
+    #[must_use]
+    pub fn issued_at(mut self, issued: Timestamp) -> Self {
+        self.issued = Some(issued);
         self
     }
 
@@ -201,6 +260,11 @@ impl Caller {
         &self.grants
     }
 
+    /// When the credential was issued, if it says so.
+    pub fn issued(&self) -> Option<Timestamp> {
+        self.issued
+    }
+
     /// When the credential ends; `None` for one that does not.
     pub fn expires(&self) -> Option<Timestamp> {
         self.expires
@@ -226,6 +290,28 @@ mod tests {
         assert_eq!(key.to_string(), "key:reporting");
         assert_eq!(client.to_string(), "client:https://login:reporting");
         assert_eq!(actor.to_string(), "act:https://login:reporting");
+    }
+
+    #[test]
+    fn what_is_shown_reads_back() {
+        for (issuer, name) in [
+            ("https://login.example.com", "reporting"),
+            ("https://login.example.com:8443", "reporting"),
+            ("https://login.example.com:8443/tenant", "a:b"),
+            ("https://login.example.com/tenant", "https://app.example.com/client.json"),
+            ("https://login.example.com", "4711"),
+            ("http://127.0.0.1:9", "x"),
+        ] {
+            for source in [Source::Client { issuer: issuer.into() }, Source::Actor { issuer: issuer.into() }] {
+                let agent = Agent::new(source, name).unwrap();
+                assert_eq!(agent.to_string().parse(), Ok(agent));
+            }
+        }
+        let key = Agent::key("a:b").unwrap();
+        assert_eq!(key.to_string().parse(), Ok(key));
+        for wrong in ["reporting", "", "gateway:x", "client:reporting", "client:https://login.example.com", "key:"] {
+            assert!(wrong.parse::<Agent>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

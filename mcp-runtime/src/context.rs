@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::error::Correlation;
 use crate::input::{Client, Suspension};
@@ -14,7 +14,8 @@ use crate::input::{Client, Suspension};
 pub struct CallContext {
     request: Arc<str>,
     correlation: Correlation,
-    cancelled: CancellationToken,
+    /// `None` if whoever cancels the call drops it.
+    cancelled: Option<CancellationToken>,
     progress: Option<Arc<dyn ReportProgress>>,
     client: Option<Arc<Client>>,
     suspension: Arc<Suspension>,
@@ -23,11 +24,11 @@ pub struct CallContext {
 impl CallContext {
     /// A context for the request with this id, as text: for calls of a [`Gate`](crate::gate::Gate) without a transport.
     pub fn new(request: &str, cancelled: CancellationToken) -> Self {
-        Self::recorded(request, cancelled, Correlation::new())
+        Self::recorded(request, Some(cancelled), Correlation::new())
     }
 
     /// As [`CallContext::new`], for a call whose record has an id already.
-    pub(crate) fn recorded(request: &str, cancelled: CancellationToken, correlation: Correlation) -> Self {
+    pub(crate) fn recorded(request: &str, cancelled: Option<CancellationToken>, correlation: Correlation) -> Self {
         let request = request.into();
         Self { request, correlation, cancelled, progress: None, client: None, suspension: Arc::default() }
     }
@@ -68,12 +69,15 @@ impl CallContext {
     ///
     /// An `async fn` needs not ask: it is dropped at its next `await`. A plain `fn` runs on, and may stop by this.
     pub fn is_cancelled(&self) -> bool {
-        self.cancelled.is_cancelled()
+        self.cancelled.as_ref().is_some_and(CancellationToken::is_cancelled)
     }
 
     /// Completes when the call is cancelled.
     pub async fn cancelled(&self) {
-        self.cancelled.cancelled().await;
+        match &self.cancelled {
+            Some(cancelled) => cancelled.cancelled().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Whether the client asked to be told how far the call is. Without it [`CallContext::progress`] sends nothing, and
@@ -94,14 +98,12 @@ impl CallContext {
         }
     }
 
-    /// The same call, with a cancellation that ends with it.
-    pub(crate) fn child(mut self) -> Self {
-        self.cancelled = self.cancelled.child_token();
-        self
-    }
-
-    pub(crate) fn cancel_token(&self) -> &CancellationToken {
-        &self.cancelled
+    /// The same call, with a cancellation that ends with it: what the tool leaves behind on a thread hears so that nobody
+    /// waits for it any more.
+    pub(crate) fn child(mut self) -> (Self, Option<DropGuard>) {
+        self.cancelled = self.cancelled.map(|cancelled| cancelled.child_token());
+        let over = self.cancelled.clone().map(CancellationToken::drop_guard);
+        (self, over)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a call can fail with: the tool's own errors, the framework's, and the one form both have on the wire.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt::{self, Display};
 use std::time::Duration;
 
@@ -126,12 +127,32 @@ pub struct Correlation([u8; 16]);
 impl Correlation {
     /// A new id.
     pub fn new() -> Self {
-        let mut bytes = [0; 16];
-        // Without randomness the id is less useful and nothing is less safe: it names a line of the log.
-        if getrandom::fill(&mut bytes).is_err() {
-            bytes[..8].copy_from_slice(&jiff::Timestamp::now().as_nanosecond().to_be_bytes()[8..]);
+        Self(RANDOM.with_borrow_mut(Random::next))
+    }
+}
+
+thread_local! {
+    static RANDOM: RefCell<Random> = const { RefCell::new(Random { bytes: [0; 1024], left: 0 }) };
+}
+
+/// Random bytes in stock, so that not every call asks the system for some. None is given out twice.
+struct Random {
+    bytes: [u8; 1024],
+    left: usize,
+}
+
+impl Random {
+    fn next(&mut self) -> [u8; 16] {
+        if self.left == 0 {
+            self.left = match getrandom::fill(&mut self.bytes) {
+                Ok(()) => self.bytes.len() / 16,
+                // Without randomness the id is less useful and nothing is less safe: it names a line of the log.
+                Err(_) => return jiff::Timestamp::now().as_nanosecond().to_be_bytes(),
+            };
         }
-        Self(bytes)
+        self.left -= 1;
+        let taken = self.bytes.get_mut(self.left * 16..).and_then(<[u8]>::first_chunk_mut);
+        taken.map_or([0; 16], std::mem::take)
     }
 }
 

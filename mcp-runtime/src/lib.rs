@@ -48,14 +48,14 @@
 //!
 //! | | where |
 //! | --- | --- |
-//! | who calls: API keys, or an [`Authenticate`](auth::Authenticate) of your own | [`auth`], [`Caller`] |
+//! | who calls: API keys, OAuth tokens, or an [`Authenticate`](auth::Authenticate) of your own | [`auth`], [`Caller`] |
 //! | may they: scopes, wildcards, scopes filled by arguments | [`scope`] |
 //! | how often: GCRA per agent, subject and tool | [`limit`] |
 //! | with what: strict JSON, JSON Schema 2020-12, all violations at once | [`arguments`] |
 //! | what a tool asks of its client while it runs: forms, texts, folders | [`input`], [`CallContext`] |
 //! | what comes back: [`Json`], text, content; cleaned, bounded, true to its schema | [`output`] |
 //! | what went wrong: codes, retry, nothing of the inside | [`error`], [`ToolError`](trait@ToolError) |
-//! | what is left of it: one record | [`record`] |
+//! | what is left of it: one record | [`record`], [`telemetry`] |
 //!
 //! Attributes are the defaults; [`config`] has what an operator can change, and [`policy`] what is then in force.
 //! The module `testing` (a feature) has a client for tests and the policy as a file under review.
@@ -68,7 +68,8 @@
 //!
 //! # Features
 //!
-//! `cli`, `http`, `sqlite` and `stdio` are on by default; `testing` is for tests.
+//! `cli`, `http`, `sqlite` and `stdio` are on by default; `jwt` accepts OAuth access tokens beside API keys; `testing` is for
+//! tests.
 
 // Without a transport, what only transports call has no caller.
 #![cfg_attr(not(any(feature = "http", feature = "stdio")), allow(dead_code))]
@@ -86,7 +87,7 @@ mod cli;
 pub mod config;
 mod context;
 pub mod error;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
 pub mod fuzz;
 pub mod gate;

@@ -193,6 +193,11 @@ impl Client {
         self.protected.flush(std::time::Duration::from_secs(10))
     }
 
+    /// What became of the records, sink by sink.
+    pub fn sink_counts(&self) -> Vec<crate::telemetry::SinkCount> {
+        self.protected.sink_counts()
+    }
+
     /// The names of the tools that this caller sees.
     pub fn tools(&self) -> Vec<String> {
         self.protected.gate().tools().visible(&self.caller, false).map(|tool| tool.name.into_owned()).collect()

@@ -4,6 +4,7 @@
 #![expect(clippy::missing_panics_doc, reason = "a fixture that cannot do its work fails the test")]
 
 pub mod audit;
+pub mod authority;
 pub mod http;
 pub mod log;
 pub mod message;

@@ -49,9 +49,15 @@ impl Site {
     /// A place for the fixture binary; `env!("CARGO_BIN_EXE_fixture")` names it. `config` may hold anything but
     /// `[audit]`.
     pub fn new(binary: &str, config: &str) -> Self {
+        Self::new_with_audit(binary, config, "")
+    }
+
+    /// As [`Site::new`], with more keys of `[audit]` than its path.
+    pub fn new_with_audit(binary: &str, config: &str, audit_config: &str) -> Self {
         let site = Self { binary: binary.into(), folder: tempfile::tempdir().expect("a folder"), serve: &[] };
         let audit = site.path("audit.jsonl");
-        let config = format!("{config}\n[audit]\npath = {:?}\n", audit.to_str().expect("a path in UTF-8"));
+        let config =
+            format!("{config}\n[audit]\npath = {:?}\n{audit_config}\n", audit.to_str().expect("a path in UTF-8"));
         std::fs::write(site.path("config.toml"), config).expect("a configuration");
         site
     }
@@ -70,6 +76,11 @@ impl Site {
     /// The audit file.
     pub fn audit(&self) -> Audit {
         Audit::at(&self.path("audit.jsonl"))
+    }
+
+    /// The audit file of the operator's own calls.
+    pub fn operators_audit(&self) -> Audit {
+        Audit::at(&self.path("audit.operator.jsonl"))
     }
 
     /// What the tools left behind, a line each.
@@ -126,6 +137,13 @@ impl Site {
     pub fn serve_with(&self, arguments: &[&str]) -> Serving {
         let mut command = self.command(&[&["serve", "--http", "127.0.0.1:0"], self.serve, arguments].concat());
         command.arg("--trace").arg(self.path("trace"));
+        Serving::start(command.stdin(Stdio::piped()))
+    }
+
+    /// One more server of the same state, with an audit file of its own.
+    pub fn serve_beside(&self) -> Serving {
+        let mut command = self.command(&["serve", "--http", "127.0.0.1:0"]);
+        command.env("MCP_RUNTIME__AUDIT__PATH", self.path("audit.second.jsonl"));
         Serving::start(command.stdin(Stdio::piped()))
     }
 
@@ -235,6 +253,12 @@ impl Serving {
         let id = self.process.0.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill");
         assert!(sent.success());
+    }
+
+    /// Asks it to stop, and waits for its end.
+    pub fn stop(mut self) -> ExitStatus {
+        self.terminate();
+        self.wait()
     }
 
     /// Waits for its end.

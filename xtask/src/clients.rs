@@ -111,7 +111,7 @@ fn figures(revenue: &Revenue, tools: &tools::Tools, database: &Path) -> Result {
 }
 
 /// Runs a script and shows what it prints.
-fn script(command: &mut std::process::Command) -> Result {
+pub(crate) fn script(command: &mut std::process::Command) -> Result {
     let mut child = command.spawn().map_err(|error| format!("the script does not start: {error}"))?;
     let status = child::wait(&mut child, SCRIPT)?;
     if status.success() { Ok(()) } else { Err(format!("the script failed: {status}")) }
@@ -149,10 +149,10 @@ impl Revenue {
 }
 
 /// A folder of this run alone.
-struct Folder(PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    fn new(target: &Path) -> Result<Self> {
+    pub(crate) fn new(target: &Path) -> Result<Self> {
         let path = target.join("clients").join(format!("run-{}", std::process::id()));
         fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(Self(path))

@@ -3,11 +3,14 @@
 //! `cargo xtask help` lists them. Everything here runs on a machine with Rust, a shell and root;
 //! what a step needs beyond that it installs and says so (`tools`).
 
+mod auth;
 mod child;
 mod clients;
 mod compile;
 mod conformance;
 mod dependencies;
+mod fuzz;
+mod oauth;
 mod server;
 mod test;
 mod tools;
@@ -24,8 +27,9 @@ type Result<T = ()> = std::result::Result<T, String>;
 const HELP: &str = "\
 The repository's own commands.
 
-cargo xtask test [--only STEP]... [--chinook FILE]
+cargo xtask test [--long] [--only STEP]... [--chinook FILE]
     Everything that CI runs. A failed step does not stop the others; the summary comes last.
+    --long          then every fuzz target for a minute (the step `fuzz`); installs cargo-fuzz
     --only STEP     run this step alone, may be repeated
     --chinook FILE  also compare the example server's figures with SQL on a Chinook database
 
@@ -36,6 +40,10 @@ cargo xtask weight [SERVER]...
 cargo xtask bench compile
     What fifty tools cost to compile, with our macros and with rmcp's, in turn, as a Markdown
     table. Takes minutes; run it on a calm machine.
+
+cargo xtask bench auth
+    What it costs to know who calls: an API key, a token that was seen before, a token at first
+    sight, as Markdown tables.
 
 cargo xtask help
     This text.
@@ -50,7 +58,8 @@ fn main() -> ExitCode {
         "test" => test::Plan::parse(rest).and_then(|plan| test::run(&plan)),
         "weight" => weight::run(rest),
         "bench" if rest == ["compile"] => compile::run(),
-        "bench" => Err("`cargo xtask bench compile` is the one there is".to_owned()),
+        "bench" if rest == ["auth"] => auth::run(),
+        "bench" => Err("`cargo xtask bench compile` and `cargo xtask bench auth` are those there are".to_owned()),
         "help" | "--help" | "-h" => {
             print!("{HELP}{}", test::help());
             Ok(())

@@ -8,60 +8,91 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{Result, child, clients, conformance, dependencies, root, target, tools};
+use crate::{Result, child, clients, conformance, dependencies, fuzz, oauth, root, target, tools};
 
 /// The whole run; a step gets what is left of it where that is less than its own limit.
 const TOTAL: Duration = Duration::from_mins(80);
+
+/// What the long steps may take beyond that.
+const LONG: Duration = Duration::from_mins(60);
 
 /// One step: what `--only` calls it, what it does, and how long it may take in minutes.
 struct Step {
     name: &'static str,
     about: &'static str,
     minutes: u64,
+    /// Runs with `--long`, or by its name.
+    long: bool,
     run: fn(&Context) -> Result,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 11] = [
     Step {
         name: "tools",
         about: "Python, Node and the clients' packages are there, or are installed",
         minutes: 20,
+        long: false,
         run: |context| tools::install(&context.metadata).map(drop),
     },
-    Step { name: "fmt", about: "the source is formatted", minutes: 5, run: fmt },
-    Step { name: "clippy", about: "no warnings, with every feature on", minutes: 40, run: clippy },
-    Step { name: "test", about: "all tests and documentation examples, with every feature on", minutes: 60, run: test },
+    Step { name: "fmt", about: "the source is formatted", minutes: 5, long: false, run: fmt },
+    Step { name: "clippy", about: "no warnings, with every feature on", minutes: 40, long: false, run: clippy },
+    Step {
+        name: "test",
+        about: "all tests and documentation examples, with every feature on",
+        minutes: 60,
+        long: false,
+        run: test,
+    },
     Step {
         name: "features",
         about: "mcp-runtime compiles with each of its features alone, and with none; so do the fuzz targets",
         minutes: 30,
+        long: false,
         run: features,
     },
     Step {
         name: "dependencies",
         about: "licences, sources and bans of deny.toml; what mcp-macros may depend on",
         minutes: 5,
+        long: false,
         run: |context| dependencies::check(&context.metadata),
     },
     Step {
         name: "clients",
         about: "the official Python and TypeScript clients against the example server",
         minutes: 30,
+        long: false,
         run: |context| clients::check(&context.metadata, context.chinook.as_deref()),
+    },
+    Step {
+        name: "oauth",
+        about: "the official TypeScript clients, a real authorization server, and our server as its resource",
+        minutes: 20,
+        long: false,
+        run: |context| oauth::check(&context.metadata),
     },
     Step {
         name: "conformance",
         about: "the official conformance suite against the server of everything",
         minutes: 20,
+        long: false,
         run: |context| conformance::check(&context.metadata),
     },
-    Step { name: "docs", about: "the documentation builds without warnings", minutes: 30, run: docs },
+    Step { name: "docs", about: "the documentation builds without warnings", minutes: 30, long: false, run: docs },
+    Step {
+        name: "fuzz",
+        about: "every fuzz target for a minute, with cargo-fuzz; only with --long",
+        minutes: 60,
+        long: true,
+        run: |context| fuzz::run(&context.metadata),
+    },
 ];
 
 /// What the command line asks for.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Plan {
     only: Vec<String>,
+    long: bool,
     chinook: Option<PathBuf>,
 }
 
@@ -82,6 +113,7 @@ impl Plan {
                     }
                     plan.only.push(name);
                 }
+                "--long" => plan.long = true,
                 "--chinook" => {
                     // Commands run in the workspace, the path is meant from here.
                     let path = PathBuf::from(value()?);
@@ -97,7 +129,8 @@ impl Plan {
     }
 
     fn wants(&self, step: &Step) -> bool {
-        self.only.is_empty() || self.only.iter().any(|name| name == step.name)
+        let named = self.only.iter().any(|name| name == step.name);
+        named || (self.only.is_empty() && (self.long || !step.long))
     }
 }
 
@@ -120,12 +153,13 @@ pub(crate) fn run(plan: &Plan) -> Result {
     let started = Instant::now();
     let metadata = dependencies::metadata()?;
     println!("building in {}", target(&metadata)?.display());
+    let total = TOTAL + if plan.long { LONG } else { Duration::ZERO };
     let context = Context { metadata, chinook: plan.chinook.clone() };
     let mut results = Vec::new();
     for step in STEPS.iter().filter(|step| plan.wants(step)) {
         println!("\n== {}: {}", step.name, step.about);
         let begun = Instant::now();
-        child::until((begun + Duration::from_mins(step.minutes)).min(started + TOTAL));
+        child::until((begun + Duration::from_mins(step.minutes)).min(started + total));
         let result = (step.run)(&context);
         let seconds = begun.elapsed().as_secs_f32();
         match &result {
@@ -156,7 +190,7 @@ fn summarise(results: &[(&str, f32, Result)], took: Duration) -> Result {
 fn fmt(_: &Context) -> Result {
     child::run(child::cargo().args(["fmt", "--all", "--check"]))?;
     // Without `--all`, which follows paths into our own workspace once more.
-    for workspace in ["benches", "fuzz"] {
+    for workspace in ["benches", "fuzz", "mcp-runtime/fuzz"] {
         child::run(child::cargo().args(["fmt", "--check"]).current_dir(root().join(workspace)))?;
     }
     Ok(())
@@ -183,9 +217,12 @@ fn features(context: &Context) -> Result {
             failed.push(if name.is_empty() { "none at all" } else { name });
         }
     }
-    // Fuzz targets are run by hand; that they compile is checked here.
-    let fuzz = ["check", "--locked", "--quiet", "--manifest-path", "fuzz/Cargo.toml", "--target-dir"];
-    child::run(child::cargo().args(fuzz).arg(target(&context.metadata)?.join("fuzz")))?;
+    // Fuzz targets run with `--long`; that they compile is checked here.
+    for workspace in ["fuzz", "mcp-runtime/fuzz"] {
+        let mut check = child::cargo();
+        check.args(["check", "--locked", "--quiet", "--target-dir"]).arg(target(&context.metadata)?.join("fuzz"));
+        child::run(check.current_dir(root().join(workspace)))?;
+    }
     if failed.is_empty() { Ok(()) } else { Err(format!("does not compile alone: {}", failed.join(", "))) }
 }
 
@@ -205,10 +242,12 @@ mod tests {
     #[test]
     fn everything_unless_asked_for_less() {
         let all = parse(&[]).expect("no options");
-        assert!(STEPS.iter().all(|step| all.wants(step)));
-        let some = parse(&["--only", "fmt", "--only", "docs"]).expect("two steps");
+        assert!(STEPS.iter().all(|step| all.wants(step) != step.long));
+        let long = parse(&["--long"]).expect("all steps");
+        assert!(STEPS.iter().all(|step| long.wants(step)));
+        let some = parse(&["--only", "fmt", "--only", "docs", "--only", "fuzz"]).expect("steps");
         let wanted: Vec<_> = STEPS.iter().filter(|step| some.wants(step)).map(|step| step.name).collect();
-        assert_eq!(wanted, ["fmt", "docs"]);
+        assert_eq!(wanted, ["fmt", "docs", "fuzz"]);
     }
 
     #[test]

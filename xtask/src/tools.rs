@@ -24,7 +24,7 @@ pub(crate) struct Tools {
     /// Python with the SDK installed.
     pub(crate) python: PathBuf,
     pub(crate) node: PathBuf,
-    /// A folder with the TypeScript SDKs and a copy of our script, which finds them beside itself.
+    /// A folder with the TypeScript SDKs and copies of our scripts, which find them beside themselves.
     pub(crate) typescript: PathBuf,
     /// A folder with the conformance suite.
     pub(crate) conformance: PathBuf,
@@ -155,7 +155,9 @@ fn typescript(folder: &Path, node: &Path) -> Result<PathBuf> {
         import.args(["--input-type=module", "--eval", "await import('@modelcontextprotocol/client')"]);
         child::output(import.current_dir(folder), MINUTE).is_ok()
     })?;
-    copy(&root().join(from).join("checks.mjs"), &folder.join("checks.mjs"))?;
+    for script in ["checks.mjs", "oauth.mjs"] {
+        copy(&root().join(from).join(script), &folder.join(script))?;
+    }
     Ok(folder.to_owned())
 }
 

@@ -42,11 +42,9 @@ pub(crate) use violation::{escape, shown};
 use crate::spec::{ArgumentSpec, Rule};
 use schema::Compiled;
 
-/// A tool's arguments as they came, and what the schema says of them.
+/// What the schema of a tool says of arguments.
 #[derive(Debug)]
 pub(crate) struct Checked {
-    /// What the client sent, for the record.
-    pub(crate) sent: Map<String, Value>,
     /// What the tool gets: defaults written in; or what is wrong.
     pub(crate) values: Result<Map<String, Value>, Vec<Violation>>,
     /// The arguments that were sent as strings and taken for what the schema asks for.
@@ -64,8 +62,7 @@ pub(crate) fn check(raw: &str, schema: &Compiled) -> Result<Checked, strict::Mal
 }
 
 /// As [`check`], for arguments that were read strictly already.
-pub(crate) fn check_object(sent: Map<String, Value>, schema: &Compiled) -> Checked {
-    let mut filled = sent.clone();
+pub(crate) fn check_object(mut filled: Map<String, Value>, schema: &Compiled) -> Checked {
     for (name, default) in &schema.defaults {
         if !filled.contains_key(*name) {
             filled.insert((*name).to_owned(), default.clone());
@@ -84,7 +81,7 @@ pub(crate) fn check_object(sent: Map<String, Value>, schema: &Compiled) -> Check
     // What is still wrong is told of the coerced arguments: a string that stands for a number out of range is out of
     // range, and whoever can send nothing but strings can mend that.
     let values = values.map_err(|value| schema.violations(&value));
-    Checked { sent, coerced: if values.is_ok() { coerced } else { Vec::new() }, values }
+    Checked { coerced: if values.is_ok() { coerced } else { Vec::new() }, values }
 }
 
 /// Splits the arguments up by parameter, in the order of the function. A flattened parameter gets the properties that

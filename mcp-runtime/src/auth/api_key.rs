@@ -99,6 +99,12 @@ pub enum InvalidKey {
     Checksum,
 }
 
+/// Whether a credential means to be a key, whole or not: it is judged as one then, and as nothing else.
+#[cfg(feature = "jwt")]
+pub(super) fn looks_like_one(text: &str) -> bool {
+    text.starts_with(PREFIX)
+}
+
 /// A key as it stands in a request, checked but not copied.
 #[derive(Clone, Copy)]
 pub(super) struct KeyText<'a> {

@@ -4,44 +4,38 @@
 //! hash is answered from memory. What is refused always went through the store, so the time of a refusal does not tell
 //! an unknown id from a wrong secret, and a stranger cannot fill the cache.
 //!
-//! **Revocation.** Every change of the store raises its epoch. All verdicts are dropped when a change was made through
-//! this process's store (seen on the next call) or the epoch moved (polled). A look-up remembers in which round of the
-//! cache it began, and its verdict is cached in that same round or not at all: one that was read before a revocation
-//! cannot slip in after it.
+//! **Revocation.** Every change of the store raises its epoch. No verdict holds any longer once a change was made through
+//! this process's store (seen on the next call) or the epoch moved (polled). A verdict is cached with the stamp that the
+//! store had before it was read: one that was read before a revocation cannot slip in after it. A verdict that no longer
+//! holds stays in its place until it is asked for again: it still says who is known here.
 //!
 //! **Outage.** While the epoch cannot be read nobody knows of revocations: cached verdicts live on for a stated time,
 //! then credentials cannot be verified. That is never a pass, and never a 401.
 
 use std::collections::HashMap;
 use std::future::ready;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use http::request::Parts;
 use jiff::Timestamp;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, timeout};
+use tokio::time::timeout;
 
 use super::api_key::KeyText;
+use super::revocations::{RETRY_AFTER, has_ended};
 use super::store::record::now;
+use super::watch::{STORE_TIMEOUT, Stamp, Watcher};
 use super::{
-    Authenticate, BoxFuture, CredentialStore, InvalidReason, IssuedKey, KeyHash, KeyRecord, KeyState, NewKey, Refusal,
-    StoreError, bearer,
+    Authenticate, BoxFuture, CredentialStore, Effort, InvalidReason, IssuedKey, KeyHash, KeyRecord, KeyState, NewKey,
+    Refusal, StoreError, bearer,
 };
 use crate::caller::{Agent, Caller};
 use crate::scope::Grants;
 
-/// How long a read of the store may take before it counts as failed.
-const STORE_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// Look-ups of one call, if the store keeps changing meanwhile.
 const ATTEMPTS: usize = 3;
 
-/// When a caller that could not be verified shall come again.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// How long verdicts on keys are believed.
+/// How long verdicts on credentials are believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CachePolicy {
     /// How often the store is asked whether another process changed it: 200 ms, so that a revocation takes effect
@@ -63,8 +57,8 @@ impl Default for CachePolicy {
 ///
 /// The task that watches the store ends when this is dropped.
 pub struct ApiKeys {
-    verdicts: Arc<Verdicts>,
-    watcher: JoinHandle<()>,
+    watcher: Arc<Watcher>,
+    cache: RwLock<Cache>,
 }
 
 impl ApiKeys {
@@ -81,16 +75,11 @@ impl ApiKeys {
     /// # Errors
     /// A store that cannot be read.
     pub async fn start_with(store: Arc<dyn CredentialStore>, policy: CachePolicy) -> Result<Self, StoreError> {
-        let verdicts = Arc::new(Verdicts {
-            cache: RwLock::new(Cache { changes: store.changes(), ..Cache::default() }),
-            store,
-            policy,
-            began: Instant::now(),
-            polled: AtomicU64::new(0),
-        });
-        verdicts.poll().await?;
-        let watcher = tokio::spawn(Arc::clone(&verdicts).watch());
-        Ok(Self { verdicts, watcher })
+        Ok(Self::watched(Watcher::start(store, policy).await?))
+    }
+
+    pub(super) fn watched(watcher: Arc<Watcher>) -> Self {
+        Self { watcher, cache: RwLock::default() }
     }
 
     /// Makes a key that is accepted beside the stored ones, and kept in the memory of this process alone. It ends
@@ -101,46 +90,138 @@ impl ApiKeys {
     pub fn issue_ephemeral(&self, new: &NewKey) -> Result<IssuedKey, StoreError> {
         let issued = new.make(now())?;
         let verdict = Verdict::of(&issued.record)?;
-        self.verdicts.write(|cache| cache.ephemeral.insert(issued.record.id.clone().into(), verdict));
+        self.write(|cache| cache.ephemeral.insert(issued.record.id.clone().into(), verdict));
         Ok(issued)
     }
 
     /// Drops every cached verdict, so that the next call of each key asks the store.
     pub fn invalidate(&self) {
-        self.verdicts.write(Cache::drop_verdicts);
+        self.watcher.forget();
+    }
+
+    /// The answer from memory: there is one only for a secret that matches.
+    fn cached(&self, id: &str, hash: KeyHash) -> Option<Result<Arc<Caller>, Refusal>> {
+        let cache = self.cache.read().unwrap_or_else(PoisonError::into_inner);
+        let stored = || cache.by_id.get(id).filter(|(stamp, _)| self.watcher.holds(*stamp)).map(|(_, verdict)| verdict);
+        let verdict = cache.ephemeral.get(id).or_else(stored)?;
+        (verdict.hash == hash).then(|| verdict.at(Timestamp::now()))
+    }
+
+    /// Whether this very key was good before.
+    fn knows(&self, key: KeyText<'_>) -> bool {
+        let cache = self.cache.read().unwrap_or_else(PoisonError::into_inner);
+        let stored = || cache.by_id.get(key.id).map(|(_, verdict)| verdict);
+        cache.ephemeral.get(key.id).or_else(stored).is_some_and(|verdict| verdict.hash == key.hash())
+    }
+
+    /// The answer of the store.
+    async fn look_up(&self, id: &str, hash: KeyHash) -> Result<Arc<Caller>, Refusal> {
+        let verdict = self.judged(id, |found| judge(found, hash, Timestamp::now())).await?;
+        verdict.at(Timestamp::now())
+    }
+
+    /// What the store says of a key, in a state of the store that holds when the answer is given.
+    async fn judged(
+        &self,
+        id: &str,
+        judge: impl Fn(Option<&KeyRecord>) -> Result<Verdict, Refusal>,
+    ) -> Result<Verdict, Refusal> {
+        let unavailable = Refusal::Unavailable { retry_after: RETRY_AFTER };
+        for _ in 0..ATTEMPTS {
+            let stamp = self.watcher.stamp();
+            // The watcher reports an outage once; a line for each call would let strangers fill the log.
+            let found = timeout(STORE_TIMEOUT, self.watcher.store.find(id)).await;
+            let Ok(Ok(found)) = found else { return Err(unavailable) };
+            let verdict = judge(found.as_ref()).inspect_err(|_| {
+                // Only who was good before can be in there, and no longer is if the record is bad.
+                if found.as_ref().is_none_or(|key| key.state(Timestamp::now()) != KeyState::Active) {
+                    self.write(|cache| cache.by_id.remove(id));
+                }
+            })?;
+            if self.watcher.stamp() == stamp {
+                self.write(|cache| cache.insert(id, stamp, verdict.clone(), self.watcher.policy.capacity));
+                return Ok(verdict);
+            }
+        }
+        Err(unavailable)
+    }
+
+    /// When a key that was good before ends; `None` if it has ended.
+    async fn still_good(&self, caller: &Caller) -> Option<Option<Timestamp>> {
+        loop {
+            match self.known_or_judged(caller.credential()).await {
+                Ok(verdict) => return Some(verdict.caller.expires()),
+                Err(Refusal::Unavailable { retry_after }) if self.watcher.is_in_touch() => {
+                    tokio::time::sleep(retry_after).await;
+                }
+                Err(_) => return None,
+            }
+        }
+    }
+
+    async fn known_or_judged(&self, id: &str) -> Result<Verdict, Refusal> {
+        let known = {
+            let cache = self.cache.read().unwrap_or_else(PoisonError::into_inner);
+            let stored = || cache.by_id.get(id).filter(|(stamp, _)| self.watcher.holds(*stamp)).map(|(_, v)| v);
+            cache.ephemeral.get(id).or_else(stored).cloned()
+        };
+        match known {
+            Some(verdict) => Ok(verdict),
+            None => self.judged(id, |found| judge_record(found, Timestamp::now())).await,
+        }
+    }
+
+    fn write<T>(&self, change: impl FnOnce(&mut Cache) -> T) -> T {
+        // Nothing that runs under the lock can fail half-way.
+        change(&mut self.cache.write().unwrap_or_else(PoisonError::into_inner))
     }
 
     #[cfg(test)]
-    pub(super) fn cached(&self) -> usize {
-        self.verdicts.write(|cache| cache.by_id.len())
-    }
-}
-
-impl Drop for ApiKeys {
-    fn drop(&mut self) {
-        self.watcher.abort();
+    pub(super) fn count(&self) -> usize {
+        self.write(|cache| cache.by_id.len())
     }
 }
 
 impl std::fmt::Debug for ApiKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ApiKeys").field("policy", &self.verdicts.policy).finish_non_exhaustive()
+        f.debug_struct("ApiKeys").field("policy", &self.watcher.policy).finish_non_exhaustive()
     }
+}
+
+/// The key that a request carries.
+fn key_of(request: &Parts) -> Result<KeyText<'_>, Refusal> {
+    bearer(request).and_then(|text| KeyText::parse(text).map_err(|_| Refusal::Invalid(InvalidReason::Checksum)))
 }
 
 impl Authenticate for ApiKeys {
     fn authenticate<'a>(&'a self, request: &'a Parts) -> BoxFuture<'a, Result<Arc<Caller>, Refusal>> {
-        let key = bearer(request)
-            .and_then(|text| KeyText::parse(text).map_err(|_| Refusal::Invalid(InvalidReason::Checksum)));
-        let key = match key {
+        let key = match key_of(request) {
             Ok(key) => key,
             Err(refusal) => return Box::pin(ready(Err(refusal))),
         };
         let hash = key.hash();
-        match self.verdicts.cached(key.id, hash) {
+        match self.cached(key.id, hash) {
             Some(verdict) => Box::pin(ready(verdict)),
-            None => Box::pin(self.verdicts.look_up(key.id, hash)),
+            None => Box::pin(self.look_up(key.id, hash)),
         }
+    }
+
+    fn effort(&self, request: &Parts) -> Effort {
+        match key_of(request) {
+            Ok(key) if !self.knows(key) => Effort::Local,
+            _ => Effort::None,
+        }
+    }
+
+    fn ended<'a>(&'a self, caller: &'a Caller) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let mut moved = self.watcher.subscribe();
+            while let Some(end) = self.still_good(caller).await {
+                if has_ended(&self.watcher, &mut moved, end).await {
+                    return;
+                }
+            }
+        })
     }
 }
 
@@ -154,7 +235,8 @@ struct Verdict {
 impl Verdict {
     fn of(key: &KeyRecord) -> Result<Self, StoreError> {
         let agent = Agent::key(&key.agent).map_err(|why| StoreError::Name { what: "the agent", why })?;
-        let mut caller = Caller::new(agent, &key.id).with_grants(Grants::with_wildcards(&key.scopes)?);
+        let mut caller =
+            Caller::new(agent, &key.id).issued_at(key.created).with_grants(Grants::with_wildcards(&key.scopes)?);
         if let Some(subject) = &key.on_behalf_of {
             let named = caller.on_behalf_of(subject);
             caller = named.map_err(|why| StoreError::Name { what: "the subject", why })?;
@@ -175,137 +257,33 @@ impl Verdict {
 
 #[derive(Default)]
 struct Cache {
-    by_id: HashMap<Box<str>, Verdict>,
+    by_id: HashMap<Box<str>, (Stamp, Verdict)>,
     ephemeral: HashMap<Box<str>, Verdict>,
-    /// Counts how often the verdicts were dropped.
-    round: u64,
-    /// The store's own count of changes, when the round began.
-    changes: u64,
-    /// The epoch of the last poll.
-    epoch: u64,
 }
 
 impl Cache {
-    fn drop_verdicts(&mut self) {
-        self.by_id.clear();
-        self.round += 1;
-    }
-
-    /// Begins a new round if the store was changed through this process.
-    fn sync(&mut self, changes: u64) -> u64 {
-        if self.changes != changes {
-            self.changes = changes;
-            self.drop_verdicts();
+    fn insert(&mut self, id: &str, stamp: Stamp, verdict: Verdict, capacity: usize) {
+        if capacity == 0 {
+            return;
         }
-        self.round
-    }
-
-    fn insert(&mut self, id: &str, verdict: Verdict, capacity: usize) {
         if self.by_id.len() >= capacity && !self.by_id.contains_key(id) {
             // Any will do: it comes back with its next call, at the price of a look-up.
             let Some(victim) = self.by_id.keys().next().cloned() else { return };
             self.by_id.remove(&victim);
         }
-        self.by_id.insert(id.into(), verdict);
-    }
-}
-
-struct Verdicts {
-    store: Arc<dyn CredentialStore>,
-    policy: CachePolicy,
-    cache: RwLock<Cache>,
-    began: Instant,
-    /// When the last successful poll was sent, in milliseconds since `began`.
-    polled: AtomicU64,
-}
-
-impl Verdicts {
-    /// The answer from memory: there is one only for a secret that matches.
-    fn cached(&self, id: &str, hash: KeyHash) -> Option<Result<Arc<Caller>, Refusal>> {
-        let cache = self.cache.read().unwrap_or_else(PoisonError::into_inner);
-        let ephemeral = cache.ephemeral.get(id);
-        let usable = || cache.changes == self.store.changes() && self.since_poll() <= self.policy.outage;
-        let verdict = ephemeral.or_else(|| cache.by_id.get(id).filter(|_| usable()))?;
-        (verdict.hash == hash).then(|| verdict.at(Timestamp::now()))
-    }
-
-    /// The answer of the store.
-    async fn look_up(&self, id: &str, hash: KeyHash) -> Result<Arc<Caller>, Refusal> {
-        let unavailable = Refusal::Unavailable { retry_after: RETRY_AFTER };
-        for _ in 0..ATTEMPTS {
-            let changes = self.store.changes();
-            let round = self.write(|cache| cache.sync(changes));
-            // The watcher reports an outage once; a line for each call would let strangers fill the log.
-            let Ok(Ok(found)) = timeout(STORE_TIMEOUT, self.store.find(id)).await else { return Err(unavailable) };
-            let verdict = judge(found.as_ref(), hash, Timestamp::now())?;
-            let changes = self.store.changes();
-            let is_current = self.write(|cache| {
-                let is_current = cache.sync(changes) == round;
-                if is_current {
-                    cache.insert(id, verdict.clone(), self.policy.capacity);
-                }
-                is_current
-            });
-            if is_current {
-                return verdict.at(Timestamp::now());
-            }
-        }
-        Err(unavailable)
-    }
-
-    /// Asks the store whether another process changed it.
-    async fn poll(&self) -> Result<(), StoreError> {
-        let sent = self.now();
-        let epoch = timeout(STORE_TIMEOUT, self.store.epoch()).await;
-        let epoch = epoch.map_err(|_| StoreError::TimedOut(STORE_TIMEOUT))??;
-        // Any difference counts: a store restored from a backup has a lower epoch.
-        self.write(|cache| {
-            if cache.epoch != epoch {
-                cache.epoch = epoch;
-                cache.drop_verdicts();
-            }
-        });
-        self.polled.fetch_max(sent, Ordering::Release);
-        Ok(())
-    }
-
-    async fn watch(self: Arc<Self>) {
-        let mut ticks = tokio::time::interval(self.policy.poll_every.max(Duration::from_millis(1)));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut is_failing = false;
-        loop {
-            ticks.tick().await;
-            let polled = self.poll().await;
-            match &polled {
-                Err(error) if !is_failing => {
-                    let outage = self.policy.outage.as_secs();
-                    tracing::error!(%error, "credentials cannot be read: known keys are accepted for {outage} s more");
-                }
-                Ok(()) if is_failing => tracing::info!("credentials can be read again"),
-                _ => {}
-            }
-            is_failing = polled.is_err();
-        }
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    fn since_poll(&self) -> Duration {
-        Duration::from_millis(self.now().saturating_sub(self.polled.load(Ordering::Acquire)))
-    }
-
-    fn write<T>(&self, change: impl FnOnce(&mut Cache) -> T) -> T {
-        // Nothing that runs under the lock can fail half-way.
-        change(&mut self.cache.write().unwrap_or_else(PoisonError::into_inner))
+        self.by_id.insert(id.into(), (stamp, verdict));
     }
 }
 
 /// What the record says of the secret. The hashes are compared whether there is a record or not.
 fn judge(found: Option<&KeyRecord>, hash: KeyHash, now: Timestamp) -> Result<Verdict, Refusal> {
     let kept = found.map_or(KeyHash::from_bytes([0; 32]), |key| key.hash);
-    let (true, Some(key)) = (kept == hash, found) else { return Err(Refusal::Invalid(InvalidReason::Unknown)) };
+    if kept == hash { judge_record(found, now) } else { Err(Refusal::Invalid(InvalidReason::Unknown)) }
+}
+
+/// What the record says of a key whose secret is known to be right.
+fn judge_record(found: Option<&KeyRecord>, now: Timestamp) -> Result<Verdict, Refusal> {
+    let Some(key) = found else { return Err(Refusal::Invalid(InvalidReason::Unknown)) };
     match key.state(now) {
         KeyState::Revoked => Err(Refusal::Invalid(InvalidReason::Revoked)),
         KeyState::Expired => Err(Refusal::Invalid(InvalidReason::Expired)),

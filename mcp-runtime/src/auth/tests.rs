@@ -110,6 +110,9 @@ impl CredentialStore for FakeStore {
     fn revocations(&self) -> BoxFuture<'_, Result<Vec<Revocation>, StoreError>> {
         self.store.revocations()
     }
+    fn revocations_after(&self, seq: u64) -> BoxFuture<'_, Result<Vec<Revocation>, StoreError>> {
+        Box::pin(async move { self.read(self.store.revocations_after(seq).await?) })
+    }
     fn epoch(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(async move { self.read(self.store.epoch().await?) })
     }
@@ -298,7 +301,7 @@ async fn the_cache_is_bounded() {
         for key in &issued {
             ask(&keys, key).await.unwrap();
         }
-        assert_eq!(keys.cached(), capacity);
+        assert_eq!(keys.count(), capacity);
     }
 }
 

@@ -19,6 +19,7 @@ use crate::protected::{Protected, bearer_parts};
 use crate::record::Via;
 use crate::scope::Grants;
 use crate::spec::Server;
+use crate::telemetry::audit::query::of_operator;
 
 #[derive(Args)]
 #[group(skip)]
@@ -35,7 +36,7 @@ pub(super) struct Call {
 
 pub(super) async fn call<S, M>(
     call: Call,
-    config: Config,
+    mut config: Config,
     state: &Location,
     output: Output,
     construct: impl FnOnce() -> M,
@@ -44,9 +45,11 @@ where
     S: Server,
     M: Future<Output = Result<S>>,
 {
-    crate::telemetry::subscriber::init();
+    crate::telemetry::init(&config.log);
     crate::telemetry::subscriber::report_panics();
     let store = state.open().await?;
+    // A server that runs has the audit file for itself.
+    config.audit.path = config.audit.path.map(|path| of_operator(&path));
     let caller = match &call.agent {
         Some(name) => of_agent(name, &store.list().await?)?,
         None => of_key(Arc::clone(&store) as Arc<dyn CredentialStore>).await?,

@@ -1,5 +1,6 @@
 //! The command line that every server binary has.
 
+mod audit;
 mod call;
 mod construct;
 mod keys;
@@ -64,7 +65,8 @@ impl fmt::Debug for Error {
     }
 }
 
-/// Gives a binary its command line: `serve`, `keys`, `revoke`, `tools`, `policy`, `call`.
+/// Gives a binary its command line: `serve`, `keys`, `revoke`, `tools`, `policy`, `call`,
+/// `audit`.
 ///
 /// The constructor makes the server, and is called by `serve` and `call` alone. It may be `async`, and it may fail.
 ///
@@ -139,9 +141,10 @@ where
             call::call(call, config.clone(), &state()?, output, || constructor(options).into_server()).await
         }
         Command::Keys(keys) => keys::keys(keys, &state()?, output).await,
-        Command::Revoke(revoke) => revoke::revoke(revoke, &state()?, output).await,
+        Command::Revoke(revoke) => revoke::revoke(revoke, &state()?, &config, output).await,
         Command::Tools(tools) => show::tools::<R::Server>(&tools, &config, state, output).await,
         Command::Policy(policy) => show::policy::<R::Server>(&policy, &config, output),
+        Command::Audit(audit) => audit::audit(audit, &config, state, output),
     }
 }
 
@@ -191,12 +194,14 @@ enum Command<O: Args> {
     },
     /// Issue, list and rotate API keys
     Keys(keys::Keys),
-    /// Cut off a key, an agent or a subject, here and on every running server
+    /// Cut off a key, an agent, a subject or a token, here and on every running server
     Revoke(revoke::Revoke),
     /// Show each tool with its scope, rates, time-out, error codes and redacted arguments
     Tools(show::ShowTools),
     /// Print the policy manifest, or compare it with a file
     Policy(show::ShowPolicy),
+    /// Check audit files, and ask them who did what
+    Audit(audit::Audit),
 }
 
 /// Options of the server's own may not be called like ours: clap would take one for the other without a word.

@@ -1,5 +1,8 @@
 //! `revoke`: cuts off, here and on every running server that shares the state.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -7,7 +10,12 @@ use super::output::{Output, table};
 use super::state::Location;
 use super::{Error, Result};
 use crate::auth::{CredentialStore, Revocation, Target};
-use crate::caller::Agent;
+use crate::caller::{Agent, Caller, Source};
+use crate::config::Config;
+use crate::error::Correlation;
+use crate::record::{Recording, Redacted, Via};
+use crate::telemetry::audit::query::of_operator;
+use crate::telemetry::{Sinks, Telemetry};
 
 #[derive(Args)]
 #[command(arg_required_else_help = true)]
@@ -26,41 +34,88 @@ enum Command {
         /// The id between the underscores of the key
         id: String,
     },
-    /// Every key of an agent; keys issued afterwards work
+    /// Every credential of an agent: its keys, and its tokens, those issued later too; keys issued afterwards work
     Agent {
-        /// The agent's name, as its keys were issued
+        /// The name that its keys were issued for, or the agent as the audit shows it (`client:ISSUER:NAME`)
         name: String,
+        #[command(flatten)]
+        until: Until,
     },
-    /// Every key issued on behalf of somebody; keys issued afterwards work
+    /// Every credential issued on behalf of somebody, as for an agent
     Subject {
         /// The subject's name
         name: String,
+        #[command(flatten)]
+        until: Until,
+    },
+    /// One token, by its id
+    Token {
+        /// The claim `jti`, or what the audit shows as the credential
+        jti: String,
     },
 }
 
-pub(super) async fn revoke(revoke: Revoke, state: &Location, output: Output) -> Result {
-    let store = state.open().await?;
+#[derive(Args)]
+#[group(skip)]
+struct Until {
+    /// Only what was issued until now; tokens issued afterwards work, also those of one that was cut off before
+    #[arg(long)]
+    issued_before_now: bool,
+}
+
+pub(super) async fn revoke(revoke: Revoke, state: &Location, config: &Config, output: Output) -> Result {
     if revoke.list && revoke.command.is_some() {
         return Err(Error::new("--list shows what was cut off; leave it out to cut something off"));
     }
     let target = match revoke.command {
         None if !revoke.list => {
             return Err(Error::new(
-                "say what to cut off: `revoke key ID`, `revoke agent NAME` or `revoke subject NAME`",
+                "say what to cut off: `revoke key ID`, `revoke agent NAME`, `revoke subject NAME` or `revoke token JTI`",
             ));
         }
         None => {
-            let revocations = store.revocations().await?;
+            let revocations = state.open().await?.revocations().await?;
             return output.print(|| revocations.iter().map(record).collect(), || list(&revocations));
         }
         Some(Command::Key { id }) => Target::Key(id),
-        Some(Command::Agent { name }) => {
-            Target::Agent(Agent::key(name.strip_prefix("key:").unwrap_or(&name)).map_err(Error::from)?)
+        Some(Command::Agent { name, until }) => {
+            // What has a source is read with it; the rest is the name of an agent with keys.
+            let is_typed = ["key:", "client:", "act:"].iter().any(|source| name.starts_with(source));
+            let agent = if is_typed { name.parse()? } else { Agent::key(&name)? };
+            if until.issued_before_now { Target::IssuedTo(agent) } else { Target::Agent(agent) }
         }
-        Some(Command::Subject { name }) => Target::Subject(name),
+        Some(Command::Subject { name, until }) if until.issued_before_now => Target::IssuedFor(name),
+        Some(Command::Subject { name, .. }) => Target::Subject(name),
+        Some(Command::Token { jti }) => Target::Token(jti),
     };
+    let store = state.open().await?;
     let done = store.revoke(&target, &operator()).await?;
+    // To cut somebody off never waits for an audit that cannot be written.
+    if let Some(path) = &config.audit.path
+        && let Err(error) = note(config, path, &store.digest_key()?, &done)
+    {
+        eprintln!("warning: it is cut off, but the audit does not say so: {error}");
+    }
     output.print(|| record(&done), || sentence(&done))
+}
+
+/// The revocation as a record of the operator's audit, like any call: who, what, when. A server that runs has its own
+/// file for itself.
+fn note(config: &Config, path: &Path, key: &[u8; 32], done: &Revocation) -> Result {
+    let mut config = config.clone();
+    config.audit.path = Some(of_operator(path));
+    let operator = Agent::new(Source::Other("operator"), &done.by)?;
+    let caller = Arc::new(Caller::new(operator, "operator"));
+    let sinks = Arc::new(Sinks::start(&config, Telemetry::new(), key)?);
+    let recording = Recording::new(&sinks, &caller, Correlation::new(), Via::Operator);
+    recording.decide("OK");
+    recording.edit(|entry| {
+        entry.time = done.at;
+        entry.method = "revoke";
+        entry.arguments =
+            Redacted::new(json!({ "kind": done.kind, "value": done.value, "keys": done.keys }).to_string());
+    });
+    Ok(())
 }
 
 /// Who types, as far as the system says.
@@ -72,10 +127,16 @@ fn operator() -> String {
 
 fn sentence(done: &Revocation) -> String {
     let Revocation { kind, value, keys, .. } = done;
+    let (kind, extent) = match kind.as_str() {
+        "agent-issued" => ("agent", ", issued until now"),
+        "subject-issued" => ("subject", ", issued until now"),
+        kind => (kind, ""),
+    };
     match keys {
-        0 => format!("{kind} {value} had no key that was still good; the revocation is recorded\n"),
-        1 => format!("revoked {kind} {value}: one key is cut off\n"),
-        keys => format!("revoked {kind} {value}: {keys} keys are cut off\n"),
+        _ if kind == "token" => format!("revoked token {value}\n"),
+        0 => format!("{kind} {value} had no key that was still good; the revocation{extent} is recorded\n"),
+        1 => format!("revoked {kind} {value}{extent}: one key is cut off\n"),
+        keys => format!("revoked {kind} {value}{extent}: {keys} keys are cut off\n"),
     }
 }
 

@@ -3,13 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::Output;
 use super::{Error, Result, state};
-use crate::auth::{ApiKeys, Authenticate, CredentialStore, MemoryStore, NewKey};
+use crate::auth::{Authenticate, CredentialStore, Credentials, MemoryStore, NewKey};
 use crate::config::Config;
 use crate::protected::Protected;
 use crate::spec::Server;
@@ -17,6 +18,9 @@ use crate::transport::http;
 
 /// Where a client over standard input and output gets its key from.
 pub(super) const KEY_VARIABLE: &str = "MCP_API_KEY";
+
+/// How long an end that waits for nothing else waits for the sinks of records.
+const END: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
 #[group(skip)]
@@ -43,7 +47,7 @@ where
     S: Server,
     M: Future<Output = Result<S>>,
 {
-    crate::telemetry::subscriber::init();
+    crate::telemetry::init(&config.log);
     crate::telemetry::subscriber::report_panics();
     if let Some(address) = serve.http {
         config.http.address = address;
@@ -66,10 +70,14 @@ where
         let digest_key = store.digest_key()?;
         (store, Some(digest_key))
     };
-    let keys = Arc::new(ApiKeys::start(store).await?);
+    let credentials = if serve.dev {
+        Credentials::start_dev(store, &config.auth).await?
+    } else {
+        Credentials::start(store, &config.auth).await?
+    };
     let dev_key = serve.dev.then(|| {
         let new = NewKey { agent: "dev".into(), scopes: vec!["*".into()], on_behalf_of: None, lifetime: None };
-        keys.issue_ephemeral(&new)
+        credentials.issue_ephemeral(&new)
     });
     let dev_key = dev_key.transpose()?;
     let server = construct().await?;
@@ -77,7 +85,7 @@ where
         Some(key) => Protected::with_digest_key(server, config, key)?,
         None => Protected::new(server, config)?,
     };
-    let authenticate: Arc<dyn Authenticate> = keys;
+    let authenticate: Arc<dyn Authenticate> = Arc::new(credentials);
 
     let listening = if serve.stdio && serve.http.is_none() {
         None
@@ -88,6 +96,7 @@ where
         let address = listener.local_addr()?;
         Some((listener, service, address))
     };
+    let asked_to_stop = stop_signal();
     if let Some((_, _, address)) = &listening {
         let url = url(*address, &protected.config().http.path);
         eprintln!("listening on {url}");
@@ -107,14 +116,14 @@ where
     }
     let outcome = match (listening, serve.stdio) {
         (Some((listener, service, _)), false) => {
-            http::serve(listener, service, &protected.config().http, stop_signal()).await;
+            http::serve(listener, service, &protected.config().http, asked_to_stop).await;
             Ok(())
         }
         (None, _) => over_stdio(&protected, authenticate, dev_key.as_ref().map(|issued| issued.key.expose())).await,
         (Some((listener, service, _)), true) => {
             let (ended, end) = tokio::sync::oneshot::channel::<()>();
             let stop = async move {
-                futures_util::future::select(std::pin::pin!(stop_signal()), end).await;
+                futures_util::future::select(std::pin::pin!(asked_to_stop), end).await;
             };
             let both = (
                 http::serve(listener, service, &protected.config().http, stop),
@@ -135,6 +144,7 @@ where
         if let Err(error) = &outcome {
             eprintln!("Error: {error}");
         }
+        protected.gate().sinks().end(END);
         std::process::exit(i32::from(outcome.is_err()));
     }
     outcome
@@ -174,23 +184,29 @@ fn input() -> tokio::io::DuplexStream {
     read
 }
 
-/// Completes when the process is asked to stop.
-async fn stop_signal() {
+/// Completes when the process is asked to stop. It listens from the moment of the call, not of the first poll: who reads
+/// that the server runs may ask it to stop at once.
+fn stop_signal() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
+    let signals = {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-        else {
-            // Without handlers the system's own ending of the process holds.
-            return std::future::pending().await;
-        };
-        let terminate = std::pin::pin!(terminate.recv());
-        let interrupt = std::pin::pin!(interrupt.recv());
-        futures_util::future::select(terminate, interrupt).await;
-    }
-    #[cfg(not(unix))]
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    };
+    async move {
+        #[cfg(unix)]
+        {
+            let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+                // Without handlers the system's own ending of the process holds.
+                return std::future::pending().await;
+            };
+            let terminate = std::pin::pin!(terminate.recv());
+            let interrupt = std::pin::pin!(interrupt.recv());
+            futures_util::future::select(terminate, interrupt).await;
+        }
+        #[cfg(not(unix))]
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

@@ -42,6 +42,22 @@ impl Location {
         *self == Self::Folder(DEFAULT.into()) && !Path::new(DEFAULT).exists()
     }
 
+    /// The key of the digests and seals; it is not made if there is none.
+    pub(super) fn digest_key(&self) -> Result<[u8; 32]> {
+        let database = match self {
+            Self::Folder(folder) => folder.join("credentials.db"),
+            Self::File(file) => file.clone(),
+        };
+        SqliteStore::existing_digest_key(&database)?.ok_or_else(|| {
+            let folder = database.parent().unwrap_or(std::path::Path::new("."));
+            Error::new(format!(
+                "the state folder {} has no key, so no seal can be checked; name the server's with --state, or check the \
+                 chain alone with --without-key",
+                folder.display()
+            ))
+        })
+    }
+
     pub(super) async fn open(&self) -> Result<Arc<SqliteStore>> {
         let store = match self {
             Self::Folder(folder) => SqliteStore::open(folder).await,

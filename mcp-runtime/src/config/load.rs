@@ -126,6 +126,10 @@ mod tests {
             "[tools.a]\nscope = \"x\"",
             "[tools.a]\nguard = \"x\"",
             "[agents]\nrat = \"1/s\"",
+            "[audit]\nfsyncs = \"never\"",
+            "[audit]\nfsync = \"sometimes\"",
+            "[redaction]\nnames = true",
+            "[log]\nformat = \"xml\"",
         ] {
             assert!(with(text, &[]).is_err(), "{text}");
         }
@@ -142,12 +146,17 @@ mod tests {
             ("[http]\nallowed_origins = [\"example.com\"]", "origin"),
             ("[http]\nallowed_origins = [\"https://example.com/\"]", "origin"),
             ("[http]\npath = \"mcp\"", "path"),
+            ("[http]\npath = \"/.well-known/mcp\"", "metadata"),
             ("[http]\nconnections = 0", "at least 1"),
             ("[links]\nallowed = [\"example.com\"]", "links.allowed"),
             ("[links]\nallowed = [\"https://*/\"]", "links.allowed"),
             ("[http]\nsessions_per_caller = 0", "sessions_per_caller"),
             ("[http]\nstreams_per_caller = 0", "streams_per_caller"),
             ("[auth]\nbaseline_scope = \"a b\"", "baseline_scope"),
+            ("[audit]\nqueue = 0", "audit.queue"),
+            ("[audit]\nseal_lines = 0", "audit.seal_lines"),
+            ("[audit]\nrotate = \"1KiB\"", "4KiB"),
+            ("[audit]\nwhen_full = \"block\"\ndeadline = \"2min\"", "audit.deadline"),
         ] {
             let error = with(text, &[]).unwrap_err();
             assert!(error.0.contains(word), "{text}: {error}");

@@ -4,6 +4,7 @@
 //! disable a tool; it can never remove a scope or a guard. An unknown key, a tool that does not exist or an unsafe
 //! combination stops the start.
 
+mod auth;
 mod duration;
 mod load;
 mod network;
@@ -12,19 +13,22 @@ mod telemetry;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::spec::{Concurrency, Window};
+use crate::spec::Concurrency;
 
+#[cfg(feature = "jwt")]
+pub(crate) use auth::{ALGORITHMS, is_loopback};
+pub use auth::{Auth, Introspection, Issuer, Texts};
 #[cfg(feature = "cli")]
 pub(crate) use duration::parse as parse_duration;
 pub(crate) use duration::text as duration_text;
 pub use network::Network;
 pub use rate::{Rate, Rates};
-pub use telemetry::Redaction;
+pub use telemetry::{Audit, Fsync, Log, LogFormat, Redaction, WhenFull};
 
 /// The prefix of variables: `MCP_RUNTIME__TOOLS__GET_REVENUE_DATA__RATE` is `tools.get_revenue_data.rate`.
 pub const VARIABLES: &str = "MCP_RUNTIME__";
@@ -50,6 +54,8 @@ pub struct Config {
     pub state: State,
     /// `[links]`
     pub links: Links,
+    /// `[log]`
+    pub log: Log,
     /// `[redaction]`
     pub redaction: Redaction,
     /// `[audit]`
@@ -212,23 +218,6 @@ impl Default for Arguments {
     }
 }
 
-/// `[auth]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct Auth {
-    /// The scope that a 401 names to clients that can ask for one.
-    pub baseline_scope: Option<String>,
-    /// Failed authentications of one address (IPv6: one /64).
-    pub failed: Rate,
-}
-
-impl Default for Auth {
-    fn default() -> Self {
-        Self { baseline_scope: None, failed: Rate(vec![Window::new(30, 60, 30)]) }
-    }
-}
-
 /// `[state]`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -256,15 +245,6 @@ impl Links {
     pub(crate) fn prefixes(&self) -> Result<crate::output::Links, InvalidConfig> {
         crate::output::Links::new(&self.allowed).map_err(|why| InvalidConfig::new(format!("links.allowed: {why}")))
     }
-}
-
-/// `[audit]`
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct Audit {
-    /// The file that gets a line of JSON for each call; none unless set.
-    pub path: Option<PathBuf>,
 }
 
 /// A configuration that cannot be used, in words that say how to mend it.
@@ -312,6 +292,9 @@ impl Config {
                 "http.path: /healthz and /readyz are the server's own; choose another path",
             ));
         }
+        if http.path.starts_with("/.well-known/") {
+            return Err(InvalidConfig::new("http.path: /.well-known/ is kept for metadata; choose another path"));
+        }
         if http.allowed_origins.iter().any(|origin| origin.contains('*')) {
             return Err(InvalidConfig::new(
                 "http.allowed_origins: a wildcard would let every web page call; name each origin, as in \"https://app.example.com\"",
@@ -357,11 +340,9 @@ impl Config {
             }
         }
         self.links.prefixes()?;
-        if let Some(scope) = &self.auth.baseline_scope
-            && let Err(error) = crate::scope::Grants::literal([scope])
-        {
-            return Err(InvalidConfig::new(format!("auth.baseline_scope: {error}")));
-        }
+        self.audit.check()?;
+        self.log.check()?;
+        self.auth.check(&self.http.path)?;
         Ok(())
     }
 }

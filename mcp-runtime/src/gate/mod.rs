@@ -15,6 +15,9 @@ mod listing;
 mod run;
 mod slots;
 mod state;
+#[cfg(all(feature = "testing", feature = "http"))]
+#[doc(hidden)]
+pub mod steps;
 mod tools;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -279,6 +282,7 @@ impl Gate {
         if let Err(missing) = tool.spec.scope.could_be_met(caller.grants()) {
             // To be refused costs the caller's own limits, and nobody else's.
             self.charge(caller, None, 1, quota)?;
+            let missing = if caller.steps_up() { missing.filled(arguments.unwrap_or("{}")) } else { missing };
             return Err(Failure::missing_scopes(missing).into());
         }
 
@@ -289,16 +293,15 @@ impl Gate {
             (None, Some(text)) => arguments::object(text).map_err(Stop::Malformed)?,
             (None, None) => Map::new(),
         };
+        recording.edit(|record| self.record_arguments(record, &sent, tool));
         let checked = arguments::check_object(sent, &entry.arguments);
-        recording.edit(|record| {
-            self.record_arguments(record, &checked.sent, tool);
-            record.coerced = checked.coerced;
-        });
+        if !checked.coerced.is_empty() {
+            recording.edit(|record| record.coerced = checked.coerced);
+        }
         let values = checked.values.map_err(Failure::invalid_arguments)?;
 
         // A plain `fn` that was answered `TIMEOUT` runs on, and hears by this that nobody waits for it.
-        let context = context.child();
-        let _over = context.cancel_token().clone().drop_guard();
+        let (context, _over) = context.child();
         let state = CallState::new(
             Arc::clone(caller),
             context,
@@ -373,10 +376,14 @@ impl Gate {
     }
 
     /// The limits of a call: the agent's, the subject's, the tool's.
-    fn limits_of<'a>(&'a self, caller: &Caller, tool: Option<&'a ToolPolicy>) -> Vec<&'a Limit> {
+    fn limits_of<'a>(
+        &'a self,
+        caller: &Caller,
+        tool: Option<&'a ToolPolicy>,
+    ) -> impl Iterator<Item = &'a Limit> + Clone + use<'a> {
         let subject = caller.subject().and(self.tools.policy().subject_limit());
         let agent = self.tools.policy().agent_limit(caller.agent());
-        agent.into_iter().chain(subject).chain(tool.into_iter().flat_map(ToolPolicy::limits)).collect()
+        agent.into_iter().chain(subject).chain(tool.into_iter().flat_map(ToolPolicy::limits))
     }
 
     fn charge(
@@ -387,7 +394,7 @@ impl Gate {
         quota: &mut Option<Quota>,
     ) -> Result<(), Refused> {
         let who = Identity { agent: caller.agent(), subject: caller.subject() };
-        match self.limits.charge(who, &self.limits_of(caller, tool), cost) {
+        match self.limits.charge(who, self.limits_of(caller, tool), cost) {
             Ok(left) => {
                 *quota = left;
                 Ok(())
@@ -401,7 +408,7 @@ impl Gate {
 
     /// A cost that no burst covers is the arguments' fault: waiting would not help.
     fn affordable(&self, caller: &Caller, tool: &ToolPolicy, cost: u64) -> Result<(), Refused> {
-        let window = self.limits_of(caller, Some(tool)).into_iter().find_map(|limit| limit.never_admits(cost));
+        let window = self.limits_of(caller, Some(tool)).find_map(|limit| limit.never_admits(cost));
         window.map_or(Ok(()), |window| Err(Box::new(never(cost, &rate_text(&window)))))
     }
 }

@@ -27,7 +27,7 @@ pub(super) async fn run(
     state: &CallState,
 ) -> Result<Answer, Stop> {
     let mut call = AssertUnwindSafe(call).catch_unwind();
-    let cancelled = std::pin::pin!(state.context.cancel_token().cancelled());
+    let cancelled = std::pin::pin!(state.context.cancelled());
     // Asked after the tool was: a question is seen as soon as the tool waits for it.
     let suspended = std::pin::pin!(state.context.suspension().ended());
     let ran = match tokio::time::timeout(tool.timeout, select(&mut call, select(cancelled, suspended))).await {

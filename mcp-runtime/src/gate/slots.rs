@@ -42,20 +42,25 @@ impl Slots {
             *count += 1;
         }
         running.total += 1;
-        Some(Slot(Some((Arc::clone(&self.running), agent.clone()))))
+        Some(Slot(Some(Arc::new(Taken { running: Arc::clone(&self.running), agent: agent.clone() }))))
     }
 }
 
-/// A place among the running calls, given back on drop.
-#[derive(Debug, Default)]
-pub(super) struct Slot(Option<(Arc<Mutex<Running>>, Agent)>);
+/// A place among the running calls, given back when the last share of it is dropped. `None` where nothing is counted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Slot(#[expect(dead_code, reason = "held, and dropped")] Option<Arc<Taken>>);
 
-impl Drop for Slot {
+#[derive(Debug)]
+struct Taken {
+    running: Arc<Mutex<Running>>,
+    agent: Agent,
+}
+
+impl Drop for Taken {
     fn drop(&mut self) {
-        let Some((running, agent)) = self.0.take() else { return };
-        let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.total = running.total.saturating_sub(1);
-        if let Entry::Occupied(mut entry) = running.by_agent.entry(agent) {
+        if let Entry::Occupied(mut entry) = running.by_agent.entry(self.agent.clone()) {
             *entry.get_mut() = entry.get().saturating_sub(1);
             if *entry.get() == 0 {
                 entry.remove();

@@ -82,7 +82,7 @@ pub(crate) struct CallState {
     phase: AtomicU8,
     /// The place among the running calls. A blocking tool takes a share of it to its thread, so that a call that was
     /// answered `TIMEOUT` counts until the thread is back.
-    slot: OnceLock<Arc<Slot>>,
+    slot: OnceLock<Slot>,
     threads: Arc<Semaphore>,
     recording: Recording,
 }
@@ -102,7 +102,7 @@ impl CallState {
 
     /// The gate's word: everything but the guard has been checked. Only the gate has the slot to say it with.
     pub(super) fn admit(&self, slot: Slot) {
-        if self.slot.set(Arc::new(slot)).is_ok() {
+        if self.slot.set(slot).is_ok() {
             self.phase.store(ADMITTED, Ordering::Release);
         }
     }

@@ -1,7 +1,8 @@
 //! Limits in memory, bounded: what has no effect any more is forgotten, and what still has is never pushed out.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,27 +23,28 @@ const CAPACITY: usize = 1_000_000;
 #[derive(Debug)]
 pub struct Memory {
     start: Instant,
-    hasher: RandomState,
-    shards: Box<[Mutex<Shard>]>,
+    agents: Shards<Agent>,
+    subjects: Shards<String>,
     /// Limits over all callers, one entry a tool, found by the tool's index.
     totals: Mutex<Arrivals>,
-    /// Entries a shard holds at the most.
-    shard_capacity: usize,
 }
 
-#[derive(Debug, Default)]
-struct Shard {
-    entries: HashMap<Who, Arrivals>,
+/// Callers of one kind, spread over locks.
+#[derive(Debug)]
+struct Shards<K> {
+    hasher: RandomState,
+    shards: Box<[Mutex<Shard<K>>]>,
+}
+
+#[derive(Debug)]
+struct Shard<K> {
+    entries: HashMap<K, Arrivals>,
+    /// Entries it holds at the most.
+    capacity: usize,
     /// At this many entries the idle ones are swept out.
     sweep_at: usize,
     /// When they were swept last.
     swept: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Who {
-    Agent(Agent),
-    Subject(Box<str>),
 }
 
 /// Arrival times by window, sorted by slot; a slot that is not there has its whole burst.
@@ -57,7 +59,11 @@ impl Arrivals {
     fn set(&mut self, slot: u32, arrival: u64) {
         match self.0.binary_search_by_key(&slot, |(slot, _)| *slot) {
             Ok(index) => self.0[index].1 = arrival,
-            Err(index) => self.0.insert(index, (slot, arrival)),
+            Err(index) => {
+                // There may be a million of these, most of them with as many windows as they began with.
+                self.0.reserve_exact(1);
+                self.0.insert(index, (slot, arrival));
+            }
         }
     }
 
@@ -84,14 +90,13 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// A limiter that counts so many agents and subjects at a time.
+    /// A limiter that counts so many agents, and so many subjects, at a time.
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
             start: Instant::now(),
-            hasher: RandomState::new(),
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            agents: Shards::new(capacity),
+            subjects: Shards::new(capacity),
             totals: Mutex::default(),
-            shard_capacity: capacity.div_ceil(SHARDS).max(1),
         }
     }
 
@@ -99,22 +104,33 @@ impl Memory {
     ///
     /// # Errors
     /// The limit that has to wait longest, or one whose burst is below the cost.
-    pub fn charge(&self, who: Identity<'_>, limits: &[&Limit], cost: u64) -> Result<Option<Quota>, Limited> {
+    pub fn charge<'a, L>(&self, who: Identity<'_>, limits: L, cost: u64) -> Result<Option<Quota>, Limited>
+    where
+        L: IntoIterator<Item = &'a Limit, IntoIter: Clone>,
+    {
+        let limits = limits.into_iter();
+        let has = |wanted: fn(Bucket) -> bool| limits.clone().any(|limit| wanted(limit.bucket));
         let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let mut held = self.hold(who, limits);
-        held.make_room(now, self.shard_capacity)?;
-        let mut admitted = Vec::with_capacity(limits.len() + 2);
+
+        // Locked in this order by every call, so that no two wait for each other.
+        let mut agents =
+            has(|bucket| matches!(bucket, Bucket::Agent | Bucket::AgentTool(_))).then(|| self.agents.lock(who.agent));
+        let agent = agents.as_mut().map(|shard| shard.entry(who.agent, now)).transpose()?;
+        let subject = who.subject.filter(|_| has(|bucket| bucket == Bucket::Subject));
+        let mut subjects = subject.map(|subject| self.subjects.lock(subject));
+        let subject = subjects.as_mut().zip(subject).map(|(shard, subject)| shard.entry(subject, now)).transpose()?;
+        let mut totals = has(|bucket| matches!(bucket, Bucket::Tool(_))).then(|| lock(&self.totals));
+        let mut held = Held { agent, subject, totals: totals.as_deref_mut() };
+
         let mut longest: Option<(u64, &Limit, &Gcra)> = None;
-        for limit in limits {
+        for limit in limits.clone() {
             for (index, window) in limit.windows.iter().enumerate() {
-                let slot = slot(limit.bucket, index);
-                match window.admit(held.arrival(limit.bucket, slot), now, cost) {
-                    Ok(next) => admitted.push((*limit, window, slot, next)),
+                match window.admit(held.arrival(limit.bucket, index), now, cost) {
                     Err(Refusal::Never) => return Err(Limited::Never { bucket: limit.bucket, window: window.window }),
                     Err(Refusal::Wait(nanos)) if longest.is_none_or(|(most, ..)| nanos > most) => {
                         longest = Some((nanos, limit, window));
                     }
-                    Err(Refusal::Wait(_)) => {}
+                    Ok(_) | Err(Refusal::Wait(_)) => {}
                 }
             }
         }
@@ -123,14 +139,18 @@ impl Memory {
             return Err(Limited::Wait { bucket: limit.bucket, window: window.window, retry_after });
         }
         let mut tightest = None;
-        for (limit, window, slot, next) in admitted {
-            held.set(limit.bucket, slot, next);
-            let (remaining, reset) = window.left(next, now);
-            // What all callers together have left is nobody's business.
-            let own = !matches!(limit.bucket, Bucket::Tool(_));
-            if own && tightest.is_none_or(|quota: Quota| remaining < quota.remaining) {
-                let reset = Duration::from_nanos(reset);
-                tightest = Some(Quota { bucket: limit.bucket, window: window.window, remaining, reset });
+        for limit in limits {
+            for (index, window) in limit.windows.iter().enumerate() {
+                // Admitted above, under the same locks: it costs less to say so again than to keep it.
+                let Ok(next) = window.admit(held.arrival(limit.bucket, index), now, cost) else { continue };
+                held.set(limit.bucket, index, next);
+                let (remaining, reset) = window.left(next, now);
+                // What all callers together have left is nobody's business.
+                let own = !matches!(limit.bucket, Bucket::Tool(_));
+                if own && tightest.is_none_or(|quota: Quota| remaining < quota.remaining) {
+                    let reset = Duration::from_nanos(reset);
+                    tightest = Some(Quota { bucket: limit.bucket, window: window.window, remaining, reset });
+                }
             }
         }
         Ok(tightest)
@@ -138,35 +158,55 @@ impl Memory {
 
     /// How many agents and subjects are counted now.
     pub fn len(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).entries.len()).sum()
+        self.agents.len() + self.subjects.len()
     }
 
     /// Whether nobody is counted.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
 
-    /// Locks what a call needs: always in the order of the shards, the totals last.
-    fn hold(&self, who: Identity<'_>, limits: &[&Limit]) -> Held<'_> {
-        let has = |wanted: fn(Bucket) -> bool| limits.iter().any(|limit| wanted(limit.bucket));
-        let agent = has(|bucket| matches!(bucket, Bucket::Agent | Bucket::AgentTool(_)))
-            .then(|| Who::Agent(who.agent.clone()))
-            .map(|who| (self.shard_of(&who), who));
-        let subject = who
-            .subject
-            .filter(|_| has(|bucket| bucket == Bucket::Subject))
-            .map(|subject| Who::Subject(subject.into()))
-            .map(|who| (self.shard_of(&who), who));
-        let mut indices: Vec<usize> = agent.iter().chain(&subject).map(|(index, _)| *index).collect();
-        indices.sort_unstable();
-        indices.dedup();
-        let shards = indices.into_iter().map(|index| (index, lock(&self.shards[index]))).collect();
-        let totals = has(|bucket| matches!(bucket, Bucket::Tool(_))).then(|| lock(&self.totals));
-        Held { agent, subject, shards, totals }
+impl<K: Hash + Eq> Shards<K> {
+    fn new(capacity: usize) -> Self {
+        let capacity = capacity.div_ceil(SHARDS).max(1);
+        let shard = || Mutex::new(Shard { entries: HashMap::new(), capacity, sweep_at: 0, swept: 0 });
+        Self { hasher: RandomState::new(), shards: (0..SHARDS).map(|_| shard()).collect() }
     }
 
-    fn shard_of(&self, who: &Who) -> usize {
-        usize::try_from(self.hasher.hash_one(who) % SHARDS as u64).unwrap_or(0)
+    fn lock<Q: Hash + ?Sized>(&self, who: &Q) -> MutexGuard<'_, Shard<K>> {
+        lock(&self.shards[usize::try_from(self.hasher.hash_one(who) % SHARDS as u64).unwrap_or(0)])
+    }
+
+    fn len(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).entries.len()).sum()
+    }
+}
+
+impl<K: Hash + Eq> Shard<K> {
+    /// The arrivals of a caller, made if there is room for one more. Only entries without effect are forgotten.
+    fn entry<Q>(&mut self, who: &Q, now: u64) -> Result<&mut Arrivals, Limited>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+    {
+        // Looked up twice where one would do for the compiler of today; the second time it is in the cache.
+        if !self.entries.contains_key(who) {
+            self.make_room(now)?;
+            self.entries.insert(who.to_owned(), Arrivals::default());
+        }
+        self.entries.get_mut(who).ok_or(Limited::Full)
+    }
+
+    fn make_room(&mut self, now: u64) -> Result<(), Limited> {
+        let is_due = self.entries.len() >= self.sweep_at.clamp(64, self.capacity.max(64)).min(self.capacity);
+        // A shard that stays full is not swept at every call.
+        if is_due && (self.entries.len() < self.capacity || now.saturating_sub(self.swept) >= SWEEP_PAUSE) {
+            self.swept = now;
+            self.entries.retain(|_, arrivals| !arrivals.is_idle(now));
+            self.sweep_at = (self.entries.len() * 2).max(64);
+        }
+        if self.entries.len() >= self.capacity { Err(Limited::Full) } else { Ok(()) }
     }
 }
 
@@ -175,65 +215,31 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The locked parts of the limiter that one call needs.
+/// What one call needs of the limiter, under its locks.
 struct Held<'a> {
-    agent: Option<(usize, Who)>,
-    subject: Option<(usize, Who)>,
-    shards: Vec<(usize, MutexGuard<'a, Shard>)>,
-    totals: Option<MutexGuard<'a, Arrivals>>,
+    agent: Option<&'a mut Arrivals>,
+    subject: Option<&'a mut Arrivals>,
+    totals: Option<&'a mut Arrivals>,
 }
 
 impl Held<'_> {
-    /// Makes sure that a new caller can be counted. Only entries without effect are forgotten.
-    fn make_room(&mut self, now: u64, capacity: usize) -> Result<(), Limited> {
-        for (index, who) in self.agent.iter().chain(&self.subject) {
-            let Some((_, shard)) = self.shards.iter_mut().find(|(held, _)| held == index) else { continue };
-            if shard.entries.contains_key(who) {
-                continue;
-            }
-            let is_due = shard.entries.len() >= shard.sweep_at.clamp(64, capacity.max(64)).min(capacity);
-            // A shard that stays full is not swept at every call.
-            if is_due && (shard.entries.len() < capacity || now.saturating_sub(shard.swept) >= SWEEP_PAUSE) {
-                shard.swept = now;
-                shard.entries.retain(|_, arrivals| !arrivals.is_idle(now));
-                shard.sweep_at = (shard.entries.len() * 2).max(64);
-            }
-            if shard.entries.len() >= capacity {
-                return Err(Limited::Full);
-            }
-        }
-        Ok(())
-    }
-
-    fn arrival(&self, bucket: Bucket, slot: u32) -> u64 {
-        let who = match bucket {
-            Bucket::Tool(_) => return self.totals.as_ref().map_or(0, |totals| totals.get(slot)),
+    fn arrival(&self, bucket: Bucket, window: usize) -> u64 {
+        let arrivals = match bucket {
+            Bucket::Tool(_) => &self.totals,
             Bucket::Subject => &self.subject,
             Bucket::Agent | Bucket::AgentTool(_) => &self.agent,
         };
-        let Some((index, who)) = who else { return 0 };
-        let shard = self.shards.iter().find(|(held, _)| held == index);
-        shard.and_then(|(_, shard)| shard.entries.get(who)).map_or(0, |arrivals| arrivals.get(slot))
+        arrivals.as_ref().map_or(0, |arrivals| arrivals.get(slot(bucket, window)))
     }
 
-    fn set(&mut self, bucket: Bucket, slot: u32, arrival: u64) {
-        let who = match bucket {
-            Bucket::Tool(_) => {
-                if let Some(totals) = &mut self.totals {
-                    totals.set(slot, arrival);
-                }
-                return;
-            }
-            Bucket::Subject => &self.subject,
-            Bucket::Agent | Bucket::AgentTool(_) => &self.agent,
+    fn set(&mut self, bucket: Bucket, window: usize, arrival: u64) {
+        let arrivals = match bucket {
+            Bucket::Tool(_) => &mut self.totals,
+            Bucket::Subject => &mut self.subject,
+            Bucket::Agent | Bucket::AgentTool(_) => &mut self.agent,
         };
-        let Some((index, who)) = who else { return };
-        if let Some((_, shard)) = self.shards.iter_mut().find(|(held, _)| held == index) {
-            if let Some(arrivals) = shard.entries.get_mut(who) {
-                arrivals.set(slot, arrival);
-            } else {
-                shard.entries.insert(who.clone(), Arrivals(vec![(slot, arrival)]));
-            }
+        if let Some(arrivals) = arrivals {
+            arrivals.set(slot(bucket, window), arrival);
         }
     }
 }
@@ -261,15 +267,15 @@ mod tests {
         let limit = limit(Bucket::AgentTool(0), 10, 60);
         let (a, b) = (agent("a"), agent("b"));
         for left in (0..10).rev() {
-            assert_eq!(memory.charge(of(&a), &[&limit], 1).unwrap().unwrap().remaining, left);
+            assert_eq!(memory.charge(of(&a), [&limit], 1).unwrap().unwrap().remaining, left);
         }
-        let Err(Limited::Wait { retry_after, .. }) = memory.charge(of(&a), &[&limit], 1) else { panic!("admitted") };
+        let Err(Limited::Wait { retry_after, .. }) = memory.charge(of(&a), [&limit], 1) else { panic!("admitted") };
         assert_eq!(retry_after, Duration::from_secs(6));
-        assert!(memory.charge(of(&b), &[&limit], 1).is_ok(), "another agent has a burst of its own");
+        assert!(memory.charge(of(&b), [&limit], 1).is_ok(), "another agent has a burst of its own");
         tokio::time::advance(Duration::from_nanos(5_999_999_999)).await;
-        assert!(memory.charge(of(&a), &[&limit], 1).is_err());
+        assert!(memory.charge(of(&a), [&limit], 1).is_err());
         tokio::time::advance(Duration::from_nanos(1)).await;
-        assert!(memory.charge(of(&a), &[&limit], 1).is_ok());
+        assert!(memory.charge(of(&a), [&limit], 1).is_ok());
     }
 
     #[tokio::test(start_paused = true)]
@@ -278,11 +284,11 @@ mod tests {
         let wide = limit(Bucket::Agent, 100, 60);
         let narrow = limit(Bucket::AgentTool(3), 1, 60);
         let a = agent("a");
-        memory.charge(of(&a), &[&wide, &narrow], 1).unwrap();
+        memory.charge(of(&a), [&wide, &narrow], 1).unwrap();
         for _ in 0..50 {
-            assert!(memory.charge(of(&a), &[&wide, &narrow], 1).is_err());
+            assert!(memory.charge(of(&a), [&wide, &narrow], 1).is_err());
         }
-        assert_eq!(memory.charge(of(&a), &[&wide], 1).unwrap().unwrap().remaining, 98);
+        assert_eq!(memory.charge(of(&a), [&wide], 1).unwrap().unwrap().remaining, 98);
     }
 
     #[tokio::test(start_paused = true)]
@@ -290,9 +296,9 @@ mod tests {
         let memory = Memory::default();
         let total = limit(Bucket::Tool(1), 2, 60);
         let own = limit(Bucket::AgentTool(1), 50, 60);
-        assert_eq!(memory.charge(of(&agent("a")), &[&own, &total], 1).unwrap().unwrap().remaining, 49);
-        assert_eq!(memory.charge(of(&agent("b")), &[&total], 1).unwrap(), None);
-        assert!(memory.charge(of(&agent("c")), &[&own, &total], 1).is_err());
+        assert_eq!(memory.charge(of(&agent("a")), [&own, &total], 1).unwrap().unwrap().remaining, 49);
+        assert_eq!(memory.charge(of(&agent("b")), [&total], 1).unwrap(), None);
+        assert!(memory.charge(of(&agent("c")), [&own, &total], 1).is_err());
     }
 
     #[tokio::test(start_paused = true)]
@@ -300,10 +306,10 @@ mod tests {
         let memory = Memory::default();
         let subject = limit(Bucket::Subject, 3, 60);
         for name in ["a", "b", "c"] {
-            memory.charge(Identity { agent: &agent(name), subject: Some("carol") }, &[&subject], 1).unwrap();
+            memory.charge(Identity { agent: &agent(name), subject: Some("carol") }, [&subject], 1).unwrap();
         }
-        assert!(memory.charge(Identity { agent: &agent("d"), subject: Some("carol") }, &[&subject], 1).is_err());
-        assert!(memory.charge(Identity { agent: &agent("d"), subject: Some("dave") }, &[&subject], 1).is_ok());
+        assert!(memory.charge(Identity { agent: &agent("d"), subject: Some("carol") }, [&subject], 1).is_err());
+        assert!(memory.charge(Identity { agent: &agent("d"), subject: Some("dave") }, [&subject], 1).is_ok());
     }
 
     #[tokio::test(start_paused = true)]
@@ -311,11 +317,11 @@ mod tests {
         let memory = Memory::default();
         let limit = limit(Bucket::AgentTool(0), 10, 60);
         let a = agent("a");
-        assert_eq!(memory.charge(of(&a), &[&limit], 7).unwrap().unwrap().remaining, 3);
-        assert!(matches!(memory.charge(of(&a), &[&limit], 4), Err(Limited::Wait { .. })));
-        assert!(memory.charge(of(&a), &[&limit], 3).is_ok());
-        assert!(matches!(memory.charge(of(&a), &[&limit], 11), Err(Limited::Never { .. })));
-        assert!(matches!(memory.charge(of(&a), &[&limit], u64::MAX), Err(Limited::Never { .. })));
+        assert_eq!(memory.charge(of(&a), [&limit], 7).unwrap().unwrap().remaining, 3);
+        assert!(matches!(memory.charge(of(&a), [&limit], 4), Err(Limited::Wait { .. })));
+        assert!(memory.charge(of(&a), [&limit], 3).is_ok());
+        assert!(matches!(memory.charge(of(&a), [&limit], 11), Err(Limited::Never { .. })));
+        assert!(matches!(memory.charge(of(&a), [&limit], u64::MAX), Err(Limited::Never { .. })));
     }
 
     #[tokio::test(start_paused = true)]
@@ -323,15 +329,15 @@ mod tests {
         let memory = Memory::with_capacity(SHARDS * 100);
         let limit = limit(Bucket::AgentTool(0), 1, 60);
         let offender = agent("offender");
-        memory.charge(of(&offender), &[&limit], 1).unwrap();
+        memory.charge(of(&offender), [&limit], 1).unwrap();
         let mut full = 0;
         for i in 0..20_000 {
-            full += usize::from(memory.charge(of(&agent(&format!("a{i}"))), &[&limit], 1) == Err(Limited::Full));
+            full += usize::from(memory.charge(of(&agent(&format!("a{i}"))), [&limit], 1) == Err(Limited::Full));
         }
         assert!(memory.len() <= SHARDS * 100 && full > 10_000, "{} counted, {full} refused", memory.len());
-        assert!(memory.charge(of(&offender), &[&limit], 1).is_err(), "nobody was pushed out");
+        assert!(memory.charge(of(&offender), [&limit], 1).is_err(), "nobody was pushed out");
         tokio::time::advance(Duration::from_secs(61)).await;
-        assert!(memory.charge(of(&agent("late")), &[&limit], 1).is_ok(), "idle entries make room");
+        assert!(memory.charge(of(&agent("late")), [&limit], 1).is_ok(), "idle entries make room");
     }
 
     #[tokio::test(start_paused = true)]
@@ -342,7 +348,7 @@ mod tests {
             .map(|_| {
                 let (memory, limit) = (memory.clone(), limit.clone());
                 std::thread::spawn(move || {
-                    (0..25).filter(|_| memory.charge(of(&agent("a")), &[&limit], 1).is_ok()).count()
+                    (0..25).filter(|_| memory.charge(of(&agent("a")), [&*limit], 1).is_ok()).count()
                 })
             })
             .collect();

@@ -4,11 +4,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert, prop_oneof, proptest};
+use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 use proptest::sample::select;
 use rmcp::model::{ContentBlock, Icon, Resource, ResourceContents};
 use serde::Serialize;
 use serde_json::{Value, json};
+
+use crate::fuzz::on_its_own;
 
 use super::{Answer, Json, Links, OutputBounds, Text, ToolResult, Trusted, Untrusted, plain};
 
@@ -153,6 +155,10 @@ fn fields_of_an_answer_are_seen_together() {
     let value = Credentials { aws_secret_access_key: secret.clone(), other: secret.clone() };
     let answer = Json(value).answer(&bounds()).expect("an answer");
     assert_eq!(answer.structured, Some(json!({"aws_secret_access_key": "[masked: aws key]", "other": secret})));
+    // The name of a field is read as it is sent.
+    let value = BTreeMap::from([("aws_secret\u{1b}[0m_access_key", secret)]);
+    let answer = Json(value).answer(&bounds()).expect("an answer");
+    assert_eq!(answer.structured, Some(json!({"aws_secret_access_key": "[masked: aws key]"})));
 
     let value = ["![a][b]", "[b]: https://evil.io", "see [c][d]\n\n[d]: https://d.io"];
     let answer = Json(value).answer(&bounds()).expect("an answer");
@@ -328,60 +334,16 @@ fn texts() -> impl Strategy<Value = String> {
     proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
-/// What has to hold of every text.
-fn invariants(text: &str) -> Result<(), String> {
-    let once = plain(text, &bounds());
-    let twice = plain(&once.text, &bounds());
-    if twice.text != once.text || twice.counts != super::Counts::default() {
-        return Err(format!("{text:?} became {:?} and then {:?}", once.text, twice.text));
-    }
-    if once.text == "[removed]" && text != "[removed]" {
-        return Err(format!("{text:?} does not settle"));
-    }
-    // A carriage return that becomes a line feed is not counted.
-    let unchanged = once.counts == super::Counts::default() && !text.contains('\r');
-    if matches!(once.text, Cow::Borrowed(_)) != (once.text == text) || (unchanged && once.text != text) {
-        return Err(format!("{text:?} is copied for nothing, or miscounted"));
-    }
-    // Said apart from the code that removes it, and coarsely: no image, tag or token in one piece.
-    let folded = once.text.to_lowercase();
-    for class in [
-        "<|im_start|>",
-        "[inst]",
-        "<tool_output",
-        "</tool_output",
-        "<<sys>>",
-        "<img src=https://evil",
-        "<img src=\"//evil",
-    ] {
-        if folded.contains(class) {
-            return Err(format!("{text:?} keeps {class}: {:?}", once.text));
-        }
-    }
-    let inline = once.text.split("![").skip(1).filter_map(|rest| {
-        let (alt, rest) = rest.split_once("](")?;
-        (!alt.contains(['[', ']'])).then_some(rest)
-    });
-    for target in inline {
-        if target.trim_start().trim_start_matches('<').starts_with("https://evil") {
-            return Err(format!("{text:?} keeps an image: {:?}", once.text));
-        }
-    }
-    Ok(())
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_text_holds_the_invariants(text in texts()) {
-        let held = invariants(&text);
-        prop_assert!(held.is_ok(), "{}", held.unwrap_err());
+        on_its_own(&text);
     }
 
     #[test]
     fn any_unicode_holds_the_invariants(text in any::<String>()) {
-        let held = invariants(&text);
-        prop_assert!(held.is_ok(), "{}", held.unwrap_err());
+        on_its_own(&text);
     }
 }

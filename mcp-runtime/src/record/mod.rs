@@ -287,6 +287,36 @@ impl Marks {
     }
 }
 
+/// A record for tests of what gets records.
+#[cfg(test)]
+pub(crate) fn sample(outcome: &'static str) -> CallRecord {
+    let agent = Agent::key("reporting").expect("a name");
+    CallRecord {
+        time: Timestamp::now(),
+        request: "1".to_owned(),
+        correlation: Correlation::new(),
+        via: Via::Process,
+        revision: None,
+        method: "tools/call",
+        tool: Some("find"),
+        caller: Arc::new(Caller::new(agent, "k1").on_behalf_of("carol").expect("a name")),
+        decision: Decided::of(outcome),
+        outcome,
+        arguments: Redacted::new("{\"id\":17}".to_owned()),
+        arguments_digest: None,
+        coerced: Vec::new(),
+        violations: vec![("minimum".to_owned(), 2)],
+        duration_us: 1500,
+        latency: Latency::default(),
+        output_bytes: 10,
+        untrusted: 0,
+        removed: 0,
+        defused: 0,
+        masked: 0,
+        quota: None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

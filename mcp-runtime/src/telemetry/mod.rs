@@ -16,7 +16,8 @@
 //!
 //! Around the gate and the tool stands a span `tools/call` (target `mcp_runtime::call`) with `tool`, `agent` and
 //! `correlation`: what the tool logs by itself nests in it. Any subscriber of `tracing` gets it; without one it costs a
-//! few nanoseconds. `run` sets one up for a server that brings none: for people on a terminal, JSON for a pipe.
+//! few nanoseconds. `init` sets one up as `[log]` says, for people on a terminal and JSON for a pipe; `run` does that by itself for a server
+//! that brings none.
 
 mod log;
 mod queue;
@@ -33,6 +34,8 @@ pub use audit::AuditError;
 pub use sink::{Dropped, Sink, SinkError};
 pub(crate) use sinks::Sinks;
 pub use sinks::{SinkCount, Telemetry};
+#[cfg(feature = "cli")]
+pub use subscriber::init;
 pub(crate) use watch::Scopes;
 pub use watch::{Begun, Observer, Scope};
 

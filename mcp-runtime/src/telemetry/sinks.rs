@@ -112,7 +112,8 @@ impl Sinks {
         let Telemetry { observers, sinks, .. } = telemetry;
         let mut all = Self::new(Redactor::new(key, &config.redaction), observers);
         if let Some(path) = &config.audit.path {
-            all.add(Box::new(Audit::open(path)?), QUEUE, None)?;
+            let audit = Audit::open(path, &config.audit, &key)?;
+            all.add(Box::new(audit), config.audit.queue, config.audit.patience())?;
         }
         for sink in sinks {
             all.add(sink, QUEUE, None)?;
@@ -173,6 +174,15 @@ impl Sinks {
             all &= sink.flush(end.saturating_duration_since(Instant::now()));
         }
         all
+    }
+
+    /// Ends every sink, as the drop does, for a process that cannot wait for that.
+    #[cfg(feature = "cli")]
+    pub(crate) fn end(&self, within: Duration) {
+        let end = Instant::now() + within;
+        for sink in &self.queued {
+            sink.end(end.saturating_duration_since(Instant::now()));
+        }
     }
 
     pub(crate) fn counts(&self) -> Vec<SinkCount> {

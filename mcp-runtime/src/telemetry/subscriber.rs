@@ -5,28 +5,49 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
 
+use crate::config::{Log, LogFormat};
+
 /// The variable that filters the log, in the syntax of `tracing_subscriber::EnvFilter`.
 const VARIABLE: &str = "RUST_LOG";
 
 /// rmcp's own log stays at `warn`, whatever is asked for: below, it prints whole requests, personal data and all.
 const QUIET: &str = "rmcp=warn";
 
-/// Logs to standard error. Does nothing where the program has set a subscriber already.
-pub(crate) fn init() {
-    let asked = std::env::var(VARIABLE).unwrap_or_default();
+/// Logs to standard error, as `[log]` says; the variable `RUST_LOG` has the last word on what. Does nothing where the
+/// program has set a subscriber already. `serve` and `call` do this; a program of its own calls it before it serves.
+///
+/// A filter that cannot be read is refused where the configuration is checked; here, what can be read of it holds.
+pub fn init(log: &Log) {
+    let asked = std::env::var(VARIABLE).ok().filter(|asked| !asked.is_empty());
+    let asked = asked.as_deref().unwrap_or(&log.filter);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter(asked)).with_writer(std::io::stderr).with_timer(SystemTime);
+    let json = match log.format {
+        LogFormat::Auto => !std::io::stderr().is_terminal(),
+        LogFormat::Pretty => false,
+        LogFormat::Json => true,
+    };
+    let _ = if json {
+        // One span says it all: the call's. A list would say it twice.
+        builder.json().flatten_event(true).with_span_list(false).try_init()
+    } else {
+        builder.with_ansi(std::io::stderr().is_terminal()).try_init()
+    };
+}
+
+fn filter(asked: &str) -> EnvFilter {
     let asked: Vec<_> = asked.split(',').filter(|directive| !directive.trim_start().starts_with("rmcp")).collect();
     let asked = asked.join(",");
     let filter = EnvFilter::builder().parse_lossy(if asked.is_empty() { "info" } else { &asked });
-    let filter = match QUIET.parse() {
+    match QUIET.parse() {
         Ok(directive) => filter.add_directive(directive),
         Err(_) => filter,
-    };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_timer(SystemTime);
-    let _ = if std::io::stderr().is_terminal() {
-        builder.try_init()
-    } else {
-        builder.json().flatten_event(true).try_init()
-    };
+    }
+}
+
+/// Whether a filter can be read.
+pub(crate) fn check(filter: &str) -> Result<(), String> {
+    EnvFilter::builder().parse(filter).map(drop).map_err(|error| error.to_string())
 }
 
 /// Reports panics as events: the standard hook writes the text as it is, so that an argument in it could forge lines of
@@ -37,4 +58,19 @@ pub(crate) fn report_panics() {
         let thread = std::thread::current();
         tracing::error!(target: "mcp_runtime::panic", place, thread = thread.name(), "panic");
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rmcp_stays_quiet_whatever_is_asked_for() {
+        for asked in ["", "info", "trace", "rmcp=trace", "debug,rmcp::transport=trace", " rmcp=debug,info"] {
+            let filter = filter(asked).to_string();
+            assert!(filter.contains("rmcp=warn") && filter.matches("rmcp").count() == 1, "{asked}: {filter}");
+        }
+        assert!(check("info,revenue=debug").is_ok());
+        assert!(check("info,=").is_err());
+    }
 }

@@ -164,7 +164,7 @@ impl ServerHandler for Adapter {
         let client = self.client(&exchange, &mut request, &context);
         let correlation = exchange.recording().correlation();
         let mut call =
-            CallContext::recorded(&context.id.to_string(), context.ct.clone(), correlation).with_client(client);
+            CallContext::recorded(&context.id.to_string(), Some(context.ct.clone()), correlation).with_client(client);
         if let Some(token) = context.meta.get_progress_token() {
             call = call.with_progress(Arc::new(Progress { token, peer: context.peer.clone() }));
         }

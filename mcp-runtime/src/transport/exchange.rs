@@ -14,6 +14,7 @@ use crate::error::{Failure, code};
 use crate::gate::{Decision, Gate, Outcome};
 use crate::limit::Quota;
 use crate::record::{Recording, Via};
+use crate::scope::MissingScopes;
 
 /// One request of an identified caller. Our transports put it into the request's extensions; without it no handler of
 /// the adapter answers.
@@ -124,7 +125,8 @@ impl Reply {
                 if failure.code == code::RATE_LIMITED {
                     reply.rate_limited = Some(failure.clone());
                 }
-                if !failure.required_scopes.is_empty() && caller.steps_up() {
+                // What cannot be asked for would send the client to its authorization server for nothing.
+                if caller.steps_up() && MissingScopes::can_be_asked_for(&failure.required_scopes) {
                     reply.step_up = Some(failure.required_scopes.clone());
                 }
             }

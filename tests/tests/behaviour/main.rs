@@ -10,6 +10,7 @@ mod listing;
 mod outputs;
 mod records;
 mod scopes;
+mod telemetry;
 mod validation;
 
 use mcp_runtime::testing::{Answer, CallError, Client};

@@ -211,7 +211,7 @@ async fn nothing_breaks_a_line_or_hides_in_it() {
     for c in hidden.chars().filter(|c| !c.is_ascii_alphabetic() && !"[31\n".contains(*c)) {
         assert!(!text.contains(c), "{c:?} stands in the file: {text:?}");
     }
-    assert_eq!(text.lines().count(), 3);
+    assert!(text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "a line each: {text}");
     let kept = audit.records()[1]["arguments"]["phone"].as_str().unwrap().to_owned();
     assert!(kept.starts_with("a\nb") && kept.ends_with('z'), "what was sent can be told: {kept:?}");
 }

@@ -105,20 +105,20 @@ fn a_call_goes_through_the_gate_as_the_operators() {
     assert!(output.status.success(), "{output:?}");
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(answer, json!({"country": "Germany", "months": 12}));
-    let record = site.audit().wait_for(1);
+    let record = site.operators_audit().wait_for(1);
     assert_eq!((&record["via"], &record["agent"]), (&json!("operator"), &json!("key:narrow")));
     assert_eq!((&record["outcome"], &record["credential"]), (&json!("OK"), &json!(key.id)));
     let as_agent = site.json(&["call", "echo", r#"{"text": "x"}"#, "--agent", "narrow"]);
     assert_eq!(as_agent["content"][0]["text"], "x");
-    assert_eq!(site.audit().wait_for(2)["credential"], "operator");
+    assert_eq!(site.operators_audit().wait_for(2)["credential"], "operator");
     let digest = |record: Value| record["arguments"].clone();
     let (first, second) = {
         let all = site.issue("all", &["*"]);
         let call =
             || finish(site.command(&["call", "find_customer", r#"{"email": "c@x"}"#]).env("MCP_API_KEY", &all.key));
         assert!(call().status.success() && call().status.success());
-        site.audit().wait_for(4);
-        let records = site.audit().records();
+        site.operators_audit().wait_for(4);
+        let records = site.operators_audit().records();
         (digest(records[2].clone()), digest(records[3].clone()))
     };
     assert_eq!(first, second, "digests of one state compare over processes");

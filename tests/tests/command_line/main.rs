@@ -1,5 +1,6 @@
 //! The command line that every server binary has, as an operator types it.
 
+mod audit;
 mod configuration;
 mod inspect;
 mod keys;

@@ -143,7 +143,7 @@ fn the_arguments() {
     assert!(matches!(arguments[1].rules, [Rule::Range(_), Rule::Strict, Rule::Default(default)] if default() == 12));
     assert!(matches!(arguments[2].rules, [Rule::Format("email"), Rule::Pii]));
     assert!(matches!(arguments[3].rules, [Rule::Pattern("^[a-z]+$"), Rule::Secret]));
-    assert!(arguments[4].rules.is_empty());
+    assert!(matches!(arguments[4].rules, [Rule::Plain]));
     assert!(matches!(arguments[5].rules, [Rule::Items(Size { min: Some(1), max: Some(50) })]));
     assert!(matches!(arguments[6].rules, [Rule::Flatten]));
     assert!(matches!(arguments[7].rules, [Rule::Default(default)] if default() == "EUR"));

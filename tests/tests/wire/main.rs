@@ -9,10 +9,12 @@ mod bodies;
 mod connections;
 mod hosts;
 mod limits;
+mod oauth;
 mod questions;
 mod records;
 mod revisions;
 mod revocation;
+mod scope_challenge;
 mod sessions;
 mod ways;
 

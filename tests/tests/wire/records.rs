@@ -83,7 +83,7 @@ fn an_id_is_recorded_cleaned_and_cut() {
         assert_eq!(answer["id"], id, "it is echoed whole");
         assert_eq!(fixture.audit().wait_for(index + 1)["request"], shown);
     }
-    assert_eq!(fixture.audit().text().lines().count(), 3);
+    assert_eq!(fixture.audit().records().len(), 3);
 }
 
 #[test]

@@ -46,7 +46,8 @@ fn a_revocation_by_another_process_holds_within_a_second() {
     let text = |name: &str| subject[name].as_str().unwrap().to_owned();
     let subject = Key { id: text("id"), key: text("key") };
     let other = site.issue("other", &["*"]);
-    let serving = [site.serve(), site.serve()];
+    // Each has an audit file of its own.
+    let serving = [site.serve(), site.serve_beside()];
     for (revoked, target) in [
         (&agent, Target::Agent(Agent::key("first").unwrap())),
         (&key, Target::Key(key.id.clone())),

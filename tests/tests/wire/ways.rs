@@ -171,7 +171,7 @@ impl Way {
             }
         }
         let mut record = self.next_record();
-        for field in ["time", "correlation", "duration_us"] {
+        for field in ["time", "correlation", "duration_us", "latency"] {
             assert!(record.as_object_mut().unwrap().remove(field).is_some(), "{field}");
         }
         Seen { status: parts.status.as_u16(), headers, body: settled(body), record }

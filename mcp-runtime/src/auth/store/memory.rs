@@ -66,8 +66,8 @@ impl State {
         for key in self.keys.iter_mut().filter(|key| key.revoked.is_none()) {
             let hit = match target {
                 Target::Key(id) => key.id == *id,
-                Target::Agent(agent) => Agent::key(&key.agent).as_ref() == Ok(agent),
-                Target::Subject(subject) => key.on_behalf_of.as_ref() == Some(subject),
+                Target::Agent(agent) | Target::IssuedTo(agent) => Agent::key(&key.agent).as_ref() == Ok(agent),
+                Target::Subject(subject) | Target::IssuedFor(subject) => key.on_behalf_of.as_ref() == Some(subject),
                 Target::Token(_) => false,
             };
             if hit {
@@ -106,6 +106,10 @@ impl CredentialStore for MemoryStore {
 
     fn revocations(&self) -> BoxFuture<'_, Result<Vec<Revocation>, StoreError>> {
         Box::pin(async { Ok(self.state().revocations.clone()) })
+    }
+
+    fn revocations_after(&self, seq: u64) -> BoxFuture<'_, Result<Vec<Revocation>, StoreError>> {
+        Box::pin(async move { Ok(self.state().revocations.iter().filter(|entry| entry.seq > seq).cloned().collect()) })
     }
 
     fn epoch(&self) -> BoxFuture<'_, Result<u64, StoreError>> {

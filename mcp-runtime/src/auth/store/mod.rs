@@ -12,6 +12,7 @@ use std::time::Duration;
 
 pub use self::error::StoreError;
 pub use self::memory::MemoryStore;
+pub(super) use self::record::Cut;
 pub use self::record::{IssuedKey, KeyRecord, KeyState, NewKey, Revocation, Revoked, Target};
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
@@ -47,7 +48,7 @@ pub trait CredentialStore: Send + Sync + 'static {
     /// A key that does not exist, has ended or was replaced already, or a store that cannot be written.
     fn rotate<'a>(&'a self, id: &'a str, grace: Duration) -> BoxFuture<'a, Result<IssuedKey, StoreError>>;
 
-    /// Cuts off what exists now; a key issued afterwards works. `by` is who did it, for
+    /// Cuts off what exists now; a key issued afterwards works, and what a token of later is worth [`Target`] says. `by` is who did it, for
     /// [`revocations`](Self::revocations).
     ///
     /// An agent or a subject without any key is recorded too, since it may have credentials of other kinds:
@@ -62,6 +63,12 @@ pub trait CredentialStore: Send + Sync + 'static {
     /// # Errors
     /// A store that cannot be read.
     fn revocations(&self) -> BoxFuture<'_, Result<Vec<Revocation>, StoreError>>;
+
+    /// The entries of that list behind this [`Revocation::seq`].
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    fn revocations_after(&self, seq: u64) -> BoxFuture<'_, Result<Vec<Revocation>, StoreError>>;
 
     /// How many changes were made to the store, by whichever process. Never answered from memory.
     ///

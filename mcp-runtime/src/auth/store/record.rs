@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::StoreError;
 use crate::auth::{ApiKey, KeyHash};
-use crate::caller::{Agent, check_name};
+use crate::caller::{Agent, Caller, check_name};
 use crate::scope::Grants;
 
 /// A key to be issued.
@@ -104,30 +104,70 @@ impl KeyRecord {
 pub enum Target {
     /// One key, by its id.
     Key(String),
-    /// Every credential that an agent has now.
+    /// An agent: every key that it has now, and every token, those that its authorization server issues later too, until
+    /// [`Target::IssuedTo`] lets those in again.
     Agent(Agent),
-    /// Every credential issued on behalf of this subject until now.
+    /// A subject: every key issued on its behalf until now, and every token of it, as for [`Target::Agent`].
     Subject(String),
-    /// One token, by its id (the claim `jti`).
+    /// One token, by its id (the claim `jti`), or by what its records show as the credential.
     Token(String),
+    /// Every credential issued to an agent until now, and none that is issued later.
+    IssuedTo(Agent),
+    /// Every credential issued on behalf of a subject until now, and none that is issued later.
+    IssuedFor(String),
+}
+
+/// How far a revocation of an agent or a subject reaches, for credentials that no store keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::auth) enum Cut {
+    /// Whatever is presented.
+    All,
+    /// What was issued until then.
+    IssuedUntil(Timestamp),
+}
+
+impl Cut {
+    /// What an entry cuts off: whether of an agent, and how far. `None` for entries of single credentials.
+    pub(in crate::auth) fn of(revocation: &Revocation) -> Option<(bool, Self)> {
+        let until = Self::IssuedUntil(revocation.at);
+        match revocation.kind.as_str() {
+            // Keys are issued by hand: one that is issued afterwards is meant.
+            "agent" if revocation.value.starts_with("key:") => Some((true, until)),
+            "agent" => Some((true, Self::All)),
+            "subject" => Some((false, Self::All)),
+            "agent-issued" => Some((true, until)),
+            "subject-issued" => Some((false, until)),
+            _ => None,
+        }
+    }
+
+    /// Whether it hits a caller whose agent or subject it names.
+    pub(in crate::auth) fn covers(&self, caller: &Caller) -> bool {
+        match self {
+            Self::All => true,
+            Self::IssuedUntil(at) => caller.issued().is_none_or(|issued| issued <= *at),
+        }
+    }
 }
 
 impl Target {
-    /// `key`, `agent`, `subject` or `token`.
+    /// `key`, `agent`, `subject`, `token`, `agent-issued` or `subject-issued`.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Key(_) => "key",
             Self::Agent(_) => "agent",
             Self::Subject(_) => "subject",
             Self::Token(_) => "token",
+            Self::IssuedTo(_) => "agent-issued",
+            Self::IssuedFor(_) => "subject-issued",
         }
     }
 
     /// What is recorded: the id or name, an agent with its source (`key:reporting`).
     pub fn value(&self) -> String {
         match self {
-            Self::Agent(agent) => agent.to_string(),
-            Self::Key(value) | Self::Subject(value) | Self::Token(value) => value.clone(),
+            Self::Agent(agent) | Self::IssuedTo(agent) => agent.to_string(),
+            Self::Key(value) | Self::Subject(value) | Self::Token(value) | Self::IssuedFor(value) => value.clone(),
         }
     }
 
@@ -135,8 +175,10 @@ impl Target {
         check_name(by).map_err(|why| StoreError::Name { what: "the one who revokes", why })?;
         match self {
             // An id that is no id does not exist, and that error says more.
-            Self::Key(_) | Self::Agent(_) => Ok(()),
-            Self::Subject(name) => check_name(name).map_err(|why| StoreError::Name { what: "the subject", why }),
+            Self::Key(_) | Self::Agent(_) | Self::IssuedTo(_) => Ok(()),
+            Self::Subject(name) | Self::IssuedFor(name) => {
+                check_name(name).map_err(|why| StoreError::Name { what: "the subject", why })
+            }
             Self::Token(id) => check_name(id).map_err(|why| StoreError::Name { what: "the token's id", why }),
         }
     }

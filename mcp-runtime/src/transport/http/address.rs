@@ -1,12 +1,16 @@
 //! Whose address a request comes from, behind proxies too, and how many failed authentications it is allowed.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
 
 use http::HeaderMap;
+use http::request::Parts;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::auth::{Authenticate, Effort};
 use crate::caller::{Agent, Source};
 use crate::config::{Auth, Http, Network};
-use crate::limit::{Bucket, Identity, Limit, Limited, Memory};
+use crate::limit::{Bucket, Identity, Limit, Limited, Memory, Quota};
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
@@ -54,30 +58,74 @@ pub(super) fn counted(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Failed authentications by address. A caller whose credential is good is never counted and never refused here.
+/// Look-ups at a time for all addresses with too many failures together: somebody whose credential is good gets in from
+/// there too, and a flood costs next to nothing.
+const LOOK_UPS: usize = 2;
+
+/// Failed authentications by address. A caller whose credential was good before is never counted and never refused here.
 #[derive(Debug)]
 pub(super) struct Failures {
     counted: Memory,
     limit: Option<Limit>,
+    look_ups: Semaphore,
 }
 
 impl Failures {
     pub(super) fn new(config: &Auth) -> Self {
-        Self { counted: Memory::with_capacity(100_000), limit: Limit::new(Bucket::Agent, &config.failed.0) }
+        Self {
+            counted: Memory::with_capacity(100_000),
+            limit: Limit::new(Bucket::Agent, &config.failed.0),
+            look_ups: Semaphore::new(LOOK_UPS),
+        }
+    }
+
+    /// Decides whether a credential is looked at, before that costs anything. What comes with it is held until the
+    /// credential is verified.
+    ///
+    /// # Errors
+    /// How long to wait, where there were too many failures.
+    pub(super) fn admit(
+        &self,
+        authenticate: &dyn Authenticate,
+        request: &Parts,
+        address: impl FnOnce() -> IpAddr,
+    ) -> Result<Option<SemaphorePermit<'_>>, Duration> {
+        let effort = authenticate.effort(request);
+        if effort == Effort::None {
+            return Ok(None);
+        }
+        match (self.check(address()), effort) {
+            (Ok(()), _) => Ok(None),
+            (Err(wait), Effort::Local) => self.look_ups.try_acquire().map(Some).map_err(|_| wait),
+            (Err(wait), _) => Err(wait),
+        }
+    }
+
+    /// Whether an address has failures left; counts nothing.
+    fn check(&self, address: IpAddr) -> Result<(), Duration> {
+        match self.charge(address, 0) {
+            Ok(Some(Quota { remaining: 0, reset, .. })) => Err(reset),
+            Ok(_) => Ok(()),
+            Err(wait) => Err(wait),
+        }
     }
 
     /// Counts a failure.
     ///
     /// # Errors
     /// How long to wait, once there were too many.
-    pub(super) fn count(&self, address: IpAddr) -> Result<(), std::time::Duration> {
-        let Some(limit) = &self.limit else { return Ok(()) };
-        let Ok(agent) = Agent::new(Source::Other("address"), &counted(address).to_string()) else { return Ok(()) };
-        match self.counted.charge(Identity { agent: &agent, subject: None }, &[limit], 1) {
-            Ok(_) => Ok(()),
+    pub(super) fn count(&self, address: IpAddr) -> Result<(), Duration> {
+        self.charge(address, 1).map(drop)
+    }
+
+    fn charge(&self, address: IpAddr, cost: u64) -> Result<Option<Quota>, Duration> {
+        let Some(limit) = &self.limit else { return Ok(None) };
+        let Ok(agent) = Agent::new(Source::Other("address"), &counted(address).to_string()) else { return Ok(None) };
+        match self.counted.charge(Identity { agent: &agent, subject: None }, [limit], cost) {
+            Ok(quota) => Ok(quota),
             Err(Limited::Wait { retry_after, .. }) => Err(retry_after),
             // No room to count: as many addresses as that are an attack.
-            Err(Limited::Full | Limited::Never { .. }) => Err(std::time::Duration::from_secs(1)),
+            Err(Limited::Full | Limited::Never { .. }) => Err(Duration::from_secs(1)),
         }
     }
 }

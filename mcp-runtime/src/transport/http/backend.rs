@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::body::{MAX_BODY_BYTES, is_json, is_stream};
+use super::challenge::Challenges;
 use super::reply::{self, Answer};
 use super::sessions::Sessions;
 use super::shares::{Owner, Shares};
@@ -46,14 +47,16 @@ pub(super) struct Backend {
     in_session: Option<(StreamableHttpService<Adapter, Sessions>, Arc<Sessions>)>,
     streams: Arc<Shares>,
     closing: CancellationToken,
+    challenges: Arc<Challenges>,
     rate_limited: RateLimited,
 }
 
 impl Backend {
     pub(super) fn new(
-        gate: Arc<Gate>,
-        authenticate: Arc<dyn Authenticate>,
+        gate: &Arc<Gate>,
+        authenticate: &Arc<dyn Authenticate>,
         adapter: &Adapter,
+        challenges: Arc<Challenges>,
         config: &config::Http,
     ) -> Self {
         let factory = || {
@@ -73,12 +76,13 @@ impl Backend {
             (StreamableHttpService::new(factory(), Arc::clone(&sessions), settings), sessions)
         });
         Self {
-            gate,
-            authenticate,
+            gate: Arc::clone(gate),
+            authenticate: Arc::clone(authenticate),
             alone,
             in_session,
             streams: Arc::new(Shares::new(config.streams, config.streams_per_caller)),
             closing: CancellationToken::new(),
+            challenges,
             rate_limited: config.rate_limited,
         }
     }
@@ -257,7 +261,7 @@ impl Backend {
             return cleaned(answer, id).await;
         };
         if let Some(scopes) = &reply.step_up {
-            return reply::step_up(id, scopes);
+            return reply::step_up(id, scopes, &self.challenges);
         }
         if let (Some(failure), RateLimited::Http429) = (&reply.rate_limited, self.rate_limited) {
             answer = reply::too_many_requests(id, failure);

@@ -34,15 +34,15 @@ impl Hosts {
         let header = match (hosts.next(), hosts.next()) {
             (_, Some(_)) => return false,
             (Some(host), None) => match host.to_str() {
-                Ok(host) => Some(host.to_ascii_lowercase()),
+                Ok(host) => Some(host),
                 Err(_) => return false,
             },
             (None, None) => None,
         };
-        let authority = uri.authority().map(|authority| authority.as_str().to_ascii_lowercase());
+        let authority = uri.authority().map(http::uri::Authority::as_str);
         match (header, authority) {
-            (Some(header), Some(authority)) if header != authority => false,
-            (Some(host), _) | (None, Some(host)) => self.knows(&host),
+            (Some(header), Some(authority)) if !header.eq_ignore_ascii_case(authority) => false,
+            (Some(host), _) | (None, Some(host)) => self.knows(host),
             (None, None) => false,
         }
     }
@@ -52,7 +52,7 @@ impl Hosts {
             Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => name,
             _ => host,
         };
-        self.names.iter().any(|known| known == host || known == name)
+        self.names.iter().any(|known| known.eq_ignore_ascii_case(host) || known.eq_ignore_ascii_case(name))
     }
 
     /// The origin of a request that a page makes: one that is allowed, or this server's own, by the name that it was

@@ -3,8 +3,11 @@
 mod address;
 mod backend;
 mod body;
+mod challenge;
+mod cut_off;
 pub(crate) mod direct;
 mod hosts;
+mod metadata;
 mod pages;
 pub(crate) mod reply;
 mod service;

@@ -1,6 +1,7 @@
 //! Answers that the transport gives itself, and headers that the gate's decision adds to those of rmcp.
 
 use std::convert::Infallible;
+use std::io::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 
+use super::challenge::Challenges;
 use crate::auth::Refusal;
 use crate::error::{Failure, code, whole_seconds};
 use crate::limit::{Bucket, Quota};
@@ -75,24 +77,17 @@ pub(super) fn overloaded(id: Option<&Value>, message: &str) -> Answer {
 }
 
 /// A request without a caller (RFC 6750, section 3).
-pub(super) fn refused(refusal: Refusal, baseline_scope: Option<&str>) -> Answer {
-    let scope = baseline_scope.map(|scope| format!(", scope=\"{scope}\"")).unwrap_or_default();
+pub(super) fn refused(refusal: Refusal, challenges: &Challenges) -> Answer {
     let (status, rpc, challenge) = match refusal {
-        Refusal::Missing => (StatusCode::UNAUTHORIZED, UNAUTHENTICATED, Some(format!("Bearer realm=\"mcp\"{scope}"))),
-        Refusal::Malformed => {
-            let challenge = format!("Bearer realm=\"mcp\", error=\"invalid_request\"{scope}");
-            (StatusCode::BAD_REQUEST, MALFORMED, Some(challenge))
-        }
+        Refusal::Missing => (StatusCode::UNAUTHORIZED, UNAUTHENTICATED, challenges.unidentified(None)),
+        Refusal::Malformed => (StatusCode::BAD_REQUEST, MALFORMED, challenges.unidentified(Some("invalid_request"))),
         Refusal::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE, None),
-        _ => {
-            let challenge = format!("Bearer realm=\"mcp\", error=\"invalid_token\"{scope}");
-            (StatusCode::UNAUTHORIZED, UNAUTHENTICATED, Some(challenge))
-        }
+        _ => (StatusCode::UNAUTHORIZED, UNAUTHENTICATED, challenges.unidentified(Some("invalid_token"))),
     };
     let name = if rpc == UNAVAILABLE { code::UNAVAILABLE } else { code::UNAUTHENTICATED };
     let data = json!({ "code": name });
     let mut response = json(status, &envelope::error(None, rpc, &refusal.to_string(), Some(data)));
-    if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok()) {
+    if let Some(challenge) = challenge {
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
     if let Refusal::Unavailable { retry_after } = refusal {
@@ -123,12 +118,11 @@ pub(super) fn too_many_requests(id: Option<&Value>, failure: &Failure) -> Answer
 
 /// A missing scope that the client can ask for: HTTP 403 and a challenge with all scopes of the operation (RFC 6750,
 /// section 3.1).
-pub(super) fn step_up(id: Option<&Value>, scopes: &[String]) -> Answer {
+pub(super) fn step_up(id: Option<&Value>, scopes: &[String], challenges: &Challenges) -> Answer {
     let data = json!({ "code": code::PERMISSION_DENIED, "required_scopes": scopes });
     let error = envelope::error(id, FORBIDDEN, "this call needs scopes that the token does not grant", Some(data));
     let mut response = json(StatusCode::FORBIDDEN, &error);
-    let challenge = format!("Bearer realm=\"mcp\", error=\"insufficient_scope\", scope=\"{}\"", scopes.join(" "));
-    if let Ok(challenge) = HeaderValue::try_from(challenge) {
+    if let Some(challenge) = challenges.insufficient_scope(scopes) {
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
     response
@@ -143,17 +137,24 @@ pub(super) fn add_limits(headers: &mut HeaderMap, reply: &Reply) {
             Bucket::AgentTool(_) | Bucket::Tool(_) => "tool",
         };
         let Quota { window, remaining, reset, .. } = quota;
-        let policy = format!("\"{name}\";q={};w={}", window.count, window.period.as_secs());
-        let state = format!("\"{name}\";r={remaining};t={}", whole_seconds(*reset));
-        for (header, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, state)] {
-            if let Ok(value) = HeaderValue::try_from(value) {
-                headers.insert(header, value);
-            }
-        }
+        let (count, seconds) = (u64::from(window.count), window.period.as_secs());
+        headers.insert(RATE_LIMIT_POLICY, limit_value(name, 'q', count, 'w', seconds));
+        headers.insert(RATE_LIMIT, limit_value(name, 'r', *remaining, 't', whole_seconds(*reset)));
     }
     if let Some(retry_after) = reply.retry_after {
         insert_retry_after(headers, retry_after);
     }
+}
+
+/// `"tool";r=9;t=6`. Two of these go with every answer, so they are put together without a copy.
+fn limit_value(name: &str, first: char, one: u64, second: char, other: u64) -> HeaderValue {
+    // Two numbers of 20 digits, and what stands around them.
+    let mut text = [0; 64];
+    let mut rest = &mut text[..];
+    let written = write!(rest, "\"{name}\";{first}={one};{second}={other}");
+    debug_assert!(written.is_ok());
+    let length = 64 - rest.len();
+    HeaderValue::from_bytes(&text[..length]).unwrap_or(HeaderValue::from_static(""))
 }
 
 fn insert_retry_after(headers: &mut HeaderMap, after: Duration) {

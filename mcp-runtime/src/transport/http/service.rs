@@ -1,12 +1,14 @@
 //! One HTTP request, from its head to who answers it.
 
+use std::future::{Future, poll_fn};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either, select};
 use http::header::{AUTHORIZATION, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, StatusCode};
@@ -14,12 +16,15 @@ use http_body::Body;
 
 use super::address::{Failures, Proxies};
 use super::backend::{Backend, Sender};
+use super::challenge::Challenges;
 use super::direct::Direct;
 use super::hosts::Hosts;
+use super::metadata::Metadata;
 use super::pages::Pages;
 use super::reply::{self, Answer};
-use super::{body, version};
-use crate::auth::{Authenticate, Refusal, verify};
+use super::{body, cut_off, version};
+use crate::auth::{self, Authenticate, InvalidReason, Refusal, verify};
+use crate::caller::Caller;
 use crate::config::Config;
 use crate::error::Correlation;
 use crate::gate::Gate;
@@ -47,7 +52,8 @@ struct Inner {
     pages: Pages,
     proxies: Proxies,
     failures: Failures,
-    baseline_scope: Option<String>,
+    challenges: Arc<Challenges>,
+    metadata: Option<Metadata>,
     ready: AtomicBool,
 }
 
@@ -61,9 +67,11 @@ impl HttpService {
         config: &Config,
     ) -> Self {
         let adapter = Adapter::new(Arc::clone(&gate), forward, config.http.list, states);
+        let challenges = Arc::new(Challenges::new(&config.auth));
+        let spec = gate.tools().spec();
         Self(Arc::new(Inner {
-            direct: Direct::new(&gate, &adapter, &config.http),
-            backend: Backend::new(Arc::clone(&gate), Arc::clone(&authenticate), &adapter, &config.http),
+            direct: Direct::new(&gate, &adapter, Arc::clone(&challenges), &config.http),
+            backend: Backend::new(&gate, &authenticate, &adapter, Arc::clone(&challenges), &config.http),
             pages: Pages::new(&gate),
             gate,
             authenticate,
@@ -71,7 +79,8 @@ impl HttpService {
             hosts: Hosts::new(&config.http),
             proxies: Proxies::new(&config.http),
             failures: Failures::new(&config.auth),
-            baseline_scope: config.auth.baseline_scope.clone(),
+            challenges,
+            metadata: Metadata::new(&config.auth, spec.title.unwrap_or(spec.name)),
             ready: AtomicBool::new(true),
         }))
     }
@@ -135,6 +144,9 @@ impl Inner {
             "/healthz" => return reply::text(StatusCode::OK, "ok\n"),
             "/readyz" if self.ready.load(Ordering::Acquire) => return reply::text(StatusCode::OK, "ready\n"),
             "/readyz" => return reply::text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+            path if self.metadata.as_ref().is_some_and(|metadata| metadata.is_at(path)) => {
+                return self.metadata.as_ref().map_or_else(reply::method_not_allowed, |m| m.answer(request.method()));
+            }
             path if path != self.path => return reply::text(StatusCode::NOT_FOUND, "not found\n"),
             _ => {}
         }
@@ -162,45 +174,77 @@ impl Inner {
             return self.pages.preflight();
         }
         let is_post = request.method() == Method::POST;
-        if !is_post && !self.backend.serves(request.method(), request.headers()) {
-            return self.wrong_method(request.into_parts().0).await;
-        }
+        let is_served = is_post || self.backend.serves(request.method(), request.headers());
         let (mut parts, body) = request.into_parts();
+        let attempt = match self.failures.admit(&*self.authenticate, &parts, || self.client(&parts)) {
+            Ok(attempt) => attempt,
+            Err(retry_after) => return reply::too_many_failures(retry_after),
+        };
         let caller = match verify(&*self.authenticate, &parts).await {
             Ok(caller) => caller,
-            Err(refusal) => return self.refuse(refusal, &parts),
+            Err(refusal) => {
+                let refused = self.refuse(refusal, &parts);
+                // Who is not known learns nothing by a method that nobody may use.
+                return if is_served { refused } else { reply::method_not_allowed() };
+            }
         };
+        drop(attempt);
         // Nothing behind this point sees the credential, but a stream that looks at it again.
         let credential = parts.headers.remove(AUTHORIZATION);
-        let sender = Sender { caller, credential };
+        let sender = Sender { caller: Arc::clone(&caller), credential };
         if is_post {
-            self.of_caller(parts, body, sender).await
+            self.while_let_in(&caller, self.of_caller(parts, body, sender)).await
+        } else if is_served {
+            self.while_let_in(&caller, Box::pin(self.backend.session(parts, sender))).await
         } else {
-            Box::pin(self.backend.session(parts, sender)).await
+            self.wrong_method(&caller)
         }
     }
 
-    /// A method that nobody may use. Who is known is recorded; who is not learns nothing by it.
-    async fn wrong_method(&self, parts: Parts) -> Answer {
-        if let Ok(caller) = verify(&*self.authenticate, &parts).await {
-            let recording = Recording::new(self.gate.sinks(), &caller, Correlation::new(), Via::Http);
-            if let Err(failure) = Exchange::unreadable(&self.gate, &caller, &recording) {
-                return reply::too_many_requests(None, &failure);
-            }
+    /// An answer, for as long as its caller may have it: a call that still runs is dropped with the caller's credential,
+    /// and recorded as cancelled; a stream ends.
+    async fn while_let_in(&self, caller: &Arc<Caller>, answering: impl Future<Output = Answer>) -> Answer {
+        let mut answering = pin!(answering);
+        // Most are answered at once, and then nobody needs to wait for the other.
+        let answer = match poll_fn(|context| Poll::Ready(answering.as_mut().poll(context))).await {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => match select(answering, auth::ended(&self.authenticate, caller)).await {
+                Either::Left((answer, _)) => answer,
+                Either::Right(_) => {
+                    return reply::refused(Refusal::Invalid(InvalidReason::Revoked), &self.challenges);
+                }
+            },
+        };
+        if body::is_stream(answer.headers()) {
+            return answer.map(|body| cut_off::until(auth::ended(&self.authenticate, caller), body));
         }
-        reply::method_not_allowed()
+        answer
+    }
+
+    /// A method that nobody may use, of a known caller: it is recorded.
+    fn wrong_method(&self, caller: &Arc<Caller>) -> Answer {
+        let recording = Recording::new(self.gate.sinks(), caller, Correlation::new(), Via::Http);
+        match Exchange::unreadable(&self.gate, caller, &recording) {
+            Ok(()) => reply::method_not_allowed(),
+            Err(failure) => reply::too_many_requests(None, &failure),
+        }
+    }
+
+    /// The address of who sent a request.
+    fn client(&self, parts: &Parts) -> IpAddr {
+        let peer = parts.extensions.get::<SocketAddr>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), SocketAddr::ip);
+        self.proxies.client(peer, &parts.headers)
     }
 
     fn refuse(&self, refusal: Refusal, parts: &Parts) -> Answer {
-        let peer = parts.extensions.get::<SocketAddr>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), SocketAddr::ip);
-        let client = self.proxies.client(peer, &parts.headers);
+        let client = self.client(parts);
         tracing::debug!(target: "mcp_runtime::auth", %client, refusal = ?refusal, "refused");
         if matches!(refusal, Refusal::Invalid(_) | Refusal::Malformed)
             && let Err(retry_after) = self.failures.count(client)
         {
             return reply::too_many_failures(retry_after);
         }
-        reply::refused(refusal, self.baseline_scope.as_deref())
+        reply::refused(refusal, &self.challenges)
     }
 
     /// A message of an identified caller: it leaves one record.
@@ -212,6 +256,9 @@ impl Inner {
     {
         let caller = &sender.caller;
         let recording = Recording::new(self.gate.sinks(), caller, Correlation::new(), Via::Http);
+        if let Some(revision) = version::claimed(&parts.headers) {
+            recording.speaks(revision);
+        }
         let unread = |answer| match Exchange::unreadable(&self.gate, caller, &recording) {
             Ok(()) => answer,
             Err(failure) => reply::too_many_requests(None, &failure),

@@ -21,6 +21,11 @@ pub(super) fn is_legacy_head(headers: &HeaderMap) -> bool {
     headers.get(VERSION).is_none_or(|version| version.to_str().is_ok_and(is_old))
 }
 
+/// What the head says of the revision, for the record.
+pub(super) fn claimed(headers: &HeaderMap) -> Option<&str> {
+    headers.get(VERSION)?.to_str().ok()
+}
+
 fn is_old(version: &str) -> bool {
     version <= ProtocolVersion::V_2025_11_25.as_str()
 }

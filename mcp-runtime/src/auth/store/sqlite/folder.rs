@@ -50,8 +50,20 @@ pub(super) fn digest_key(database: &Path) -> Result<[u8; 32], StoreError> {
             _ => {}
         }
     }
-    private_file(&path)?;
-    let bytes = fs::read(&path).map_err(failed)?;
+    read_key(&path)
+}
+
+/// As [`digest_key`], but nothing is made.
+#[cfg(feature = "cli")]
+pub(super) fn existing_digest_key(database: &Path) -> Result<Option<[u8; 32]>, StoreError> {
+    let path = database.with_file_name(DIGEST_KEY);
+    metadata(&path)?.map(|_| read_key(&path)).transpose()
+}
+
+fn read_key(path: &Path) -> Result<[u8; 32], StoreError> {
+    let failed = |source| StoreError::Folder { path: path.to_owned(), source };
+    private_file(path)?;
+    let bytes = fs::read(path).map_err(failed)?;
     bytes
         .try_into()
         .map_err(|_| failed(io::Error::other("it is not 32 bytes long; restore it, or remove it to start anew")))

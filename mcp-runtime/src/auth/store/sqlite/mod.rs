@@ -76,6 +76,12 @@ impl SqliteStore {
         folder::digest_key(&self.path)
     }
 
+    /// As [`SqliteStore::digest_key`], beside a database that is not opened; `None` if there is no key.
+    #[cfg(feature = "cli")]
+    pub(crate) fn existing_digest_key(database: &Path) -> Result<Option<[u8; 32]>, StoreError> {
+        folder::existing_digest_key(database)
+    }
+
     async fn open_with(folder: &Path, file_name: &str, patience: Duration) -> Result<Self, StoreError> {
         let path = folder::prepare(folder, file_name)?;
         let identity = folder::identity(&path).map_err(|source| StoreError::Folder { path: path.clone(), source })?;
@@ -188,10 +194,11 @@ impl SqliteStore {
         rows.iter().map(key_record).collect::<Result<_, _>>().map_err(failed)
     }
 
-    async fn revocations(&self) -> Result<Vec<Revocation>, StoreError> {
+    async fn revocations_after(&self, seq: u64) -> Result<Vec<Revocation>, StoreError> {
         self.check_file()?;
         let failed = |error| self.failed(error);
-        let rows = sqlx::query("SELECT * FROM revocations ORDER BY seq").fetch_all(&self.reads).await;
+        let query = sqlx::query("SELECT * FROM revocations WHERE seq > $1 ORDER BY seq").bind(seq.cast_signed());
+        let rows = query.fetch_all(&self.reads).await;
         rows.map_err(failed)?.iter().map(revocation).collect::<Result<_, _>>().map_err(failed)
     }
 
@@ -227,7 +234,11 @@ impl CredentialStore for SqliteStore {
     }
 
     fn revocations(&self) -> BoxFuture<'_, Result<Vec<Revocation>, StoreError>> {
-        Box::pin(self.revocations())
+        Box::pin(self.revocations_after(0))
+    }
+
+    fn revocations_after(&self, seq: u64) -> BoxFuture<'_, Result<Vec<Revocation>, StoreError>> {
+        Box::pin(self.revocations_after(seq))
     }
 
     fn epoch(&self) -> BoxFuture<'_, Result<u64, StoreError>> {

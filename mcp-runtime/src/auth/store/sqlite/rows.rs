@@ -62,9 +62,11 @@ pub(super) async fn cut_off(
 ) -> Result<u64, sqlx::Error> {
     let (update, value) = match target {
         Target::Key(id) => (CUT_OFF_KEY, id.as_str()),
-        Target::Agent(agent) if *agent.source() == Source::Key => (CUT_OFF_AGENT, agent.name()),
-        Target::Subject(subject) => (CUT_OFF_SUBJECT, subject.as_str()),
-        Target::Agent(_) | Target::Token(_) => return Ok(0),
+        Target::Agent(agent) | Target::IssuedTo(agent) if *agent.source() == Source::Key => {
+            (CUT_OFF_AGENT, agent.name())
+        }
+        Target::Subject(subject) | Target::IssuedFor(subject) => (CUT_OFF_SUBJECT, subject.as_str()),
+        Target::Agent(_) | Target::IssuedTo(_) | Target::Token(_) => return Ok(0),
     };
     let now = at.as_millisecond();
     let ends: Vec<Option<i64>> = sqlx::query_scalar(update).bind(value).bind(by).bind(now).fetch_all(&mut **tx).await?;

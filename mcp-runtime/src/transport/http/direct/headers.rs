@@ -20,7 +20,7 @@ const NAME: HeaderName = HeaderName::from_static("mcp-name");
 /// wrong is for the other way to tell.
 pub(super) fn describe(headers: &HeaderMap, message: &Message<'_>) -> bool {
     accepts(headers)
-        && headers.get(VERSION).is_some_and(|version| version == REVISION)
+        && single(headers, &VERSION).is_ok_and(|version| version == Some(REVISION))
         && single(headers, &METHOD).is_ok_and(|method| method == Some(message.method.as_str()))
         && (message.method != Method::Call
             || single(headers, &NAME).is_ok_and(|name| name.and_then(decoded).is_some_and(|name| name == message.name)))

@@ -188,6 +188,9 @@ impl<'de> Visitor<'de> for Top {
 /// A string or an integer that can be echoed as it came.
 fn is_id(text: &str) -> bool {
     if text.starts_with('"') {
+        if !text.contains('\\') {
+            return text.len() <= MAX_ID_BYTES + 2;
+        }
         return strict::value(text).is_ok_and(|id| id.as_str().is_some_and(|id| id.len() <= MAX_ID_BYTES));
     }
     // `-0` is a float to JSON's readers.

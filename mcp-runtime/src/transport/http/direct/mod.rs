@@ -17,10 +17,10 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
 use rmcp::model::ErrorCode;
-use tokio_util::sync::CancellationToken;
 
 use self::message::{Message, Method};
 use self::prepared::{Discovered, Known, Listed};
+use super::challenge::Challenges;
 use super::reply::{self, Answer};
 use crate::caller::Caller;
 use crate::config::{Http, RateLimited};
@@ -34,6 +34,20 @@ use crate::transport::exchange::{Exchange, Reply};
 /// Whether services are made with this way closed.
 #[cfg(feature = "testing")]
 static CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// An answer as it is sent: for the benchmark of the steps of a call.
+#[cfg(feature = "testing")]
+pub(crate) fn rendered(decision: crate::gate::Decision) -> Answer {
+    answer::decided("1", decision)
+}
+
+/// How long the arguments of a message are that is good, and has the headers that it needs: for the same.
+#[cfg(feature = "testing")]
+pub(crate) fn described(headers: &http::HeaderMap, body: &[u8]) -> Option<usize> {
+    let message = message::read(body)?;
+    let arguments = message.arguments.as_ref().map_or(0, |(text, _)| text.len());
+    headers::describe(headers, &message).then_some(arguments)
+}
 
 /// Closes the way of every service that is made from now on.
 #[cfg(feature = "testing")]
@@ -49,13 +63,14 @@ pub(super) struct Direct {
     /// `None` if an answer cannot be prepared; then rmcp's way says why.
     listed: Option<Listed>,
     discovered: Option<Discovered>,
+    challenges: Arc<Challenges>,
     rate_limited: RateLimited,
     /// Whether the way is open: tests close it.
     open: AtomicBool,
 }
 
 impl Direct {
-    pub(super) fn new(gate: &Arc<Gate>, adapter: &Adapter, config: &Http) -> Self {
+    pub(super) fn new(gate: &Arc<Gate>, adapter: &Adapter, challenges: Arc<Challenges>, config: &Http) -> Self {
         #[cfg(feature = "testing")]
         let open = !CLOSED.load(Ordering::Relaxed);
         #[cfg(not(feature = "testing"))]
@@ -65,6 +80,7 @@ impl Direct {
             known: Known::all(gate.tools()),
             listed: Listed::new(gate.tools(), config.list),
             discovered: Discovered::new(adapter),
+            challenges,
             rate_limited: config.rate_limited,
             open: AtomicBool::new(open),
         }
@@ -126,8 +142,8 @@ impl Direct {
             arguments,
             read,
             caller,
-            // Whoever hangs up drops this future, and with it the call.
-            context: CallContext::recorded(&id, CancellationToken::new(), recording.correlation()),
+            // Whoever hangs up drops this future, and with it the call. Tools that could ask are served the other way.
+            context: CallContext::recorded(&id, None, recording.correlation()),
             via: Via::Http,
             recording: Some(recording.clone()),
         };
@@ -135,7 +151,7 @@ impl Direct {
         let reply = Reply::to(&decision, caller);
         let id_value = || serde_json::from_str(message.id).ok();
         if let Some(scopes) = &reply.step_up {
-            return reply::step_up(id_value().as_ref(), scopes);
+            return reply::step_up(id_value().as_ref(), scopes, &self.challenges);
         }
         let mut answer = match (&reply.rate_limited, self.rate_limited) {
             (Some(failure), RateLimited::Http429) => reply::too_many_requests(id_value().as_ref(), failure),

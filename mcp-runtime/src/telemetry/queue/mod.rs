@@ -101,7 +101,7 @@ impl Queued {
         if state.records.len() >= shared.bound {
             state = shared.wait_for_room(state);
         }
-        if state.records.len() >= shared.bound {
+        if state.records.len() >= shared.bound || state.ending {
             state.dropped.add(record);
             shared.lost.fetch_add(1, Ordering::Relaxed);
             return;
@@ -125,12 +125,13 @@ impl Queued {
     }
 }
 
-impl Drop for Queued {
-    fn drop(&mut self) {
+impl Queued {
+    /// Takes no more records, and waits until the sink has written those that it has and is gone, within a time.
+    pub(super) fn end(&self, within: Duration) {
         let mut state = self.0.state();
         state.ending = true;
         self.0.filled.notify_one();
-        let ended = self.0.wait(state, END, |state| state.ended).ended;
+        let ended = self.0.wait(state, within, |state| state.ended).ended;
         if !ended {
             tracing::error!(target: "mcp_runtime::telemetry", sink = self.0.name, "a sink did not end in time");
         }
@@ -162,9 +163,15 @@ impl Shared {
 
     fn wait_for_room<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         match self.patience {
-            Some(patience) => self.wait(state, patience, |state| state.records.len() < self.bound),
+            Some(patience) => self.wait(state, patience, |state| state.records.len() < self.bound || state.ending),
             None => state,
         }
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.end(END);
     }
 }
 
@@ -316,3 +323,6 @@ impl Worker {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,8 @@
 //! The targets are in `fuzz/fuzz_targets`, their seeds in `fuzz/corpus`; ordinary tests run the seeds and random input
 //! through the same functions.
 
+mod sanitiser;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
@@ -15,6 +17,10 @@ use crate::__private::{arg, length, range};
 use crate::arguments::schema::Compiled;
 use crate::arguments::{self, MAX_VIOLATIONS, decode};
 use crate::spec::{ArgumentSpec, Number, Rule};
+
+#[cfg(test)]
+pub(crate) use self::sanitiser::on_its_own;
+pub use self::sanitiser::{ALLOWED, sanitise, sanitise_list, sanitiser};
 
 /// A JSON-RPC message, as a transport gets it.
 ///
@@ -224,6 +230,7 @@ mod tests {
     #[test]
     fn seeds_hold() {
         seeds("arguments", arguments);
+        seeds("sanitiser", sanitiser);
         #[cfg(any(feature = "http", feature = "stdio"))]
         seeds("envelope", envelope);
     }
@@ -239,6 +246,7 @@ mod tests {
         #[test]
         fn bytes_hold(data in prop::collection::vec(any::<u8>(), 0..200)) {
             arguments(&data);
+            sanitiser(&data);
             #[cfg(any(feature = "http", feature = "stdio"))]
             envelope(&data);
         }

@@ -4,7 +4,15 @@
 //! case-sensitive, never by prefix. The grants of an API key may hold wildcards: `*` inside stands for one segment,
 //! `*` at the end for one or more, `*` alone for every scope. In a token a `*` is a literal.
 
+#[cfg(feature = "jwt")]
+mod hierarchy;
+
 use std::fmt;
+
+use serde_json::Value;
+
+#[cfg(feature = "jwt")]
+pub(crate) use hierarchy::Hierarchy;
 
 /// The longest text that may fill a segment of a template.
 pub const MAX_SEGMENT_BYTES: usize = 64;
@@ -45,22 +53,21 @@ impl Template {
 
     /// The scope for these values of its placeholders; `None` where a value is missing or may not fill a segment.
     fn fill(self, values: &[(&str, String)]) -> Option<String> {
-        let mut filled = String::with_capacity(self.0.len() + 16);
-        for piece in pieces(self.0) {
-            match placeholder(piece.text) {
-                None => filled.push_str(piece.text),
-                Some(name) => {
-                    let (_, value) = values.iter().find(|(argument, _)| *argument == name)?;
-                    if !fills_segment(value) {
-                        return None;
-                    }
-                    filled.push_str(value);
-                }
-            }
-            filled.extend(piece.separator);
-        }
-        Some(filled)
+        fill(self.0, |name| values.iter().find(|(argument, _)| *argument == name).map(|(_, value)| value.clone()))
     }
+}
+
+/// A template with these values of its placeholders; `None` where one is missing or may not fill a segment.
+fn fill(template: &str, value_of: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let mut filled = String::with_capacity(template.len() + 16);
+    for piece in pieces(template) {
+        match placeholder(piece.text) {
+            None => filled.push_str(piece.text),
+            Some(name) => filled.push_str(&value_of(name).filter(|value| fills_segment(value))?),
+        }
+        filled.extend(piece.separator);
+    }
+    Some(filled)
 }
 
 /// Whether a value may stand in a segment: `[A-Za-z0-9_-]{1,64}`, so that no value can add a segment or a wildcard.
@@ -98,7 +105,7 @@ impl Requirement {
                 .list
                 .iter()
                 .any(|grant| grant.covers(template.as_str(), placeholder_could_be))
-                .then_some(())
+                .then(|| template.as_str().to_owned())
                 .ok_or_else(|| template.as_str().to_owned())
         })
     }
@@ -109,7 +116,7 @@ impl Requirement {
     /// The scopes to name in the refusal, filled where the value may fill a segment.
     pub fn met_with(&self, grants: &Grants, values: &[(&str, String)]) -> Result<(), MissingScopes> {
         self.check(|template| match template.fill(values) {
-            Some(scope) if grants.allow(&scope) => Ok(()),
+            Some(scope) if grants.allow(&scope) => Ok(scope),
             Some(scope) => Err(scope),
             None => Err(template.as_str().to_owned()),
         })
@@ -128,20 +135,21 @@ impl Requirement {
         }
     }
 
-    fn check(&self, covered: impl Fn(&Template) -> Result<(), String>) -> Result<(), MissingScopes> {
+    /// `covered` names the scope either way.
+    fn check(&self, covered: impl Fn(&Template) -> Result<String, String>) -> Result<(), MissingScopes> {
         match self {
             Self::AnyCaller => Ok(()),
             Self::All(templates) if !templates.is_empty() && templates.iter().all(|t| covered(t).is_ok()) => Ok(()),
             Self::All(templates) => {
                 // All scopes of the operation at once, held or not: a client that steps up asks for the whole set.
-                let named = templates.iter().map(|t| covered(t).err().unwrap_or_else(|| t.as_str().to_owned()));
+                let named = templates.iter().map(|t| covered(t).unwrap_or_else(|missing| missing));
                 Err(MissingScopes(named.collect()))
             }
             Self::Any(templates) => {
                 let mut first = None;
                 for template in *templates {
                     match covered(template) {
-                        Ok(()) => return Ok(()),
+                        Ok(_) => return Ok(()),
                         Err(scope) => first = first.or(Some(scope)),
                     }
                 }
@@ -154,6 +162,34 @@ impl Requirement {
 /// The scopes of an operation that a caller does not cover, all at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingScopes(pub Vec<String>);
+
+impl MissingScopes {
+    /// The scopes with the values that the client sent, before anything is decoded: what a client that can ask for wider
+    /// scopes has to ask for. A template whose values are not there, or may not fill a segment, stays as it is.
+    #[must_use]
+    pub(crate) fn filled(self, arguments: &str) -> Self {
+        /// What is longer is not read for the sake of a refusal.
+        const MAX_BYTES: usize = 16 * 1024;
+        let has_placeholder = self.0.iter().any(|scope| !could_be_literal(scope));
+        if !has_placeholder || arguments.len() > MAX_BYTES {
+            return self;
+        }
+        let Ok(sent) = crate::arguments::strict::object(arguments) else { return self };
+        let value_of = |name: &str| match sent.get(name)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
+            Value::Bool(value) => Some(value.to_string()),
+            _ => None,
+        };
+        Self(self.0.into_iter().map(|scope| fill(&scope, value_of).unwrap_or(scope)).collect())
+    }
+
+    /// Whether every one of them is a scope that could be asked for, and no template.
+    #[cfg(any(feature = "http", feature = "stdio"))]
+    pub(crate) fn can_be_asked_for(scopes: &[String]) -> bool {
+        !scopes.is_empty() && scopes.iter().all(|scope| could_be_literal(scope))
+    }
+}
 
 impl fmt::Display for MissingScopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -387,6 +423,24 @@ mod tests {
             assert_eq!(missing.to_string(), "customer:{id}:read", "{value}");
         }
         assert!(FILLED.met_with(&every, &[]).is_err(), "a value that is not there denies");
+    }
+
+    #[test]
+    fn a_challenge_names_what_the_arguments_make_of_a_scope() {
+        const TWO: Requirement =
+            Requirement::All(&[Template::new("customer:{id}:read"), Template::new("record.delete")]);
+        let named = |sent: &str| TWO.could_be_met(&Grants::default()).unwrap_err().filled(sent).to_string();
+        assert_eq!(named(r#"{"id":7}"#), "customer:7:read record.delete");
+        assert_eq!(named(r#"{"id":"a-b"}"#), "customer:a-b:read record.delete");
+        for sent in
+            ["{}", r#"{"id":"*"}"#, r#"{"id":"7:x"}"#, r#"{"id":1.5}"#, r#"{"id":null}"#, "[", r#"{"id":7,"id":8}"#]
+        {
+            assert_eq!(named(sent), "customer:{id}:read record.delete", "{sent}");
+        }
+        let held = TWO.met_with(&key(&["customer:*"]), &id("7")).unwrap_err();
+        assert_eq!(held.to_string(), "customer:7:read record.delete", "the one that is held is filled too");
+        assert!(MissingScopes::can_be_asked_for(&held.0));
+        assert!(!MissingScopes::can_be_asked_for(&["customer:{id}:read".to_owned()]));
     }
 
     #[test]

@@ -1,0 +1,186 @@
+//! `audit verify`, `audit query`.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::output::{Output, table};
+use super::state::Location;
+use super::{Error, Result, now};
+use crate::config::Config;
+use crate::telemetry::audit::query::{self, Found, Query, of_operator};
+use crate::telemetry::audit::verify::{self, Check, Report};
+
+#[derive(Args)]
+pub(super) struct Audit {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check that audit files are what the server wrote; fails with the first line that is not
+    Verify {
+        /// The files, oldest first, and those that the first one names before it [default: `[audit] path`]
+        files: Vec<PathBuf>,
+        /// Fail if the chain ends before the line with this number
+        #[arg(long, value_name = "SEQ")]
+        last: Option<u64>,
+        /// Accept lines that no seal covers: behind a crash, and at the end
+        #[arg(long)]
+        allow_unsealed: bool,
+        /// Do not ask for what came before the first file
+        #[arg(long)]
+        alone: bool,
+        /// Check the chain without the key of the state folder: this proves little
+        #[arg(long)]
+        without_key: bool,
+    },
+    /// Show who called what, when and for whom
+    Query {
+        /// The files [default: `[audit] path`, and the operator's beside it]
+        files: Vec<PathBuf>,
+        /// The agent, with its source or without
+        #[arg(long, value_name = "NAME")]
+        agent: Option<String>,
+        /// The tool
+        #[arg(long, value_name = "NAME")]
+        tool: Option<String>,
+        /// On whose behalf
+        #[arg(long, value_name = "NAME")]
+        subject: Option<String>,
+        /// What came of it: OK, an error code, or denied, limited, invalid, admitted
+        #[arg(long, value_name = "CODE")]
+        outcome: Option<String>,
+        /// Not before: a time as in 2026-01-31T12:00:00Z, a day, or so long ago as in 2h
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        since: Option<Timestamp>,
+        /// Before: as --since
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        until: Option<Timestamp>,
+        /// The correlation id of an error
+        #[arg(long, value_name = "ID")]
+        correlation: Option<String>,
+        /// At the most so many, the newest of them
+        #[arg(long, value_name = "COUNT", default_value_t = 1000)]
+        limit: usize,
+    },
+}
+
+/// A time, a day (UTC), or how long ago.
+fn moment(text: &str) -> std::result::Result<Timestamp, String> {
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time);
+    }
+    if let Ok(day) = text.parse::<jiff::civil::Date>() {
+        return day.to_zoned(jiff::tz::TimeZone::UTC).map(|day| day.timestamp()).map_err(|error| error.to_string());
+    }
+    let ago = crate::config::parse_duration(text)
+        .map_err(|_| format!("`{}` is no time: write 2026-01-31T12:00:00Z, 2026-01-31 or 2h", text.escape_debug()))?;
+    now().checked_sub(ago).map_err(|error| error.to_string())
+}
+
+pub(super) fn audit(audit: Audit, config: &Config, state: impl FnOnce() -> Result<Location>, output: Output) -> Result {
+    match audit.command {
+        Command::Verify { files, last, allow_unsealed, alone, without_key } => {
+            let key = if without_key { None } else { Some(state()?.digest_key()?) };
+            let check = Check { key, last, allow_unsealed, alone };
+            verify_files(&or_configured(files, config, false)?, &check, output)
+        }
+        Command::Query { files, agent, tool, subject, outcome, since, until, correlation, limit } => {
+            let asked = Query { agent, tool, subject, outcome, since, until, correlation, limit };
+            query_files(&or_configured(files, config, true)?, &asked, output)
+        }
+    }
+}
+
+fn or_configured(files: Vec<PathBuf>, config: &Config, operator: bool) -> Result<Vec<PathBuf>> {
+    if !files.is_empty() {
+        return Ok(files);
+    }
+    let path = config.audit.path.as_ref();
+    let path = path.ok_or_else(|| Error::new("which file? Name one, or a configuration with [audit] path"))?;
+    let beside = Some(of_operator(path)).filter(|file| operator && file.is_file());
+    Ok(std::iter::once(path.clone()).chain(beside).collect())
+}
+
+fn verify_files(files: &[PathBuf], check: &Check, output: Output) -> Result {
+    match verify::verify(files, check) {
+        Ok(report) => output.print(|| report_json(&report), || report_text(&report)),
+        Err(broken) => {
+            if output.json {
+                let file = broken.file.display().to_string();
+                output.print(
+                    || json!({ "intact": false, "file": file, "line": broken.line, "why": broken.why }),
+                    String::new,
+                )?;
+            }
+            Err(broken.into())
+        }
+    }
+}
+
+fn report_json(report: &Report) -> Value {
+    json!({
+        "intact": true,
+        "files": report.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>(),
+        "lines": report.lines,
+        "calls": report.calls,
+        "seals": report.seals,
+        "last": report.last,
+        "unsealed": report.unsealed,
+        "notes": report.notes,
+    })
+}
+
+fn report_text(report: &Report) -> String {
+    let Report { files, lines, calls, seals, last, .. } = report;
+    let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+    let mut text = format!(
+        "intact: {lines} lines, {calls} of them calls, {seals} seals checked, the last has number {last}\n{}\n",
+        names.join("\n")
+    );
+    for note in &report.notes {
+        text.push_str("note: ");
+        text.push_str(note);
+        text.push('\n');
+    }
+    text
+}
+
+fn query_files(files: &[PathBuf], asked: &Query, output: Output) -> Result {
+    let named = |file: &Path| file.display().to_string();
+    let answer = query::query(files, asked).map_err(|error| {
+        Error::new(format!("cannot read {}: {error}", named(files.first().unwrap_or(&PathBuf::new()))))
+    })?;
+    output.print(
+        || answer.calls.iter().filter_map(|call| serde_json::from_str::<Value>(&call.line).ok()).collect(),
+        || {
+            let heading = ["TIME", "AGENT", "FOR", "CALL", "OUTCOME", "MS", "ARGUMENTS", "CORRELATION"];
+            let rows = answer.calls.iter().map(row);
+            let mut text = table(&std::iter::once(heading.map(str::to_owned).to_vec()).chain(rows).collect::<Vec<_>>());
+            if answer.older > 0 {
+                let _ = writeln!(text, "{} older ones left out; see --limit, --until", answer.older);
+            }
+            text
+        },
+    )
+}
+
+/// A line of the table. What a file says is shown escaped: the file may be somebody else's.
+fn row(call: &Found) -> Vec<String> {
+    let shown = |text: &str| text.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'");
+    vec![
+        call.time.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string(),
+        shown(&call.agent),
+        call.subject.as_deref().map_or_else(|| "-".to_owned(), shown),
+        shown(call.tool.as_deref().unwrap_or(&call.method)),
+        shown(&call.outcome),
+        format!("{}.{:03}", call.duration_us / 1000, call.duration_us % 1000),
+        shown(call.arguments.get()),
+        shown(&call.correlation),
+    ]
+}

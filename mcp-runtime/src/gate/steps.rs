@@ -1,0 +1,113 @@
+//! The steps of a call by themselves, for the benchmark that adds them up. Nothing of a server goes through here.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::request::Parts;
+use serde_json::{Map, Value};
+
+use super::run::{finish, run};
+use super::state::{CallState, Given};
+use super::{Answered, Decision, Gate, Outcome, slots::Slot};
+use crate::arguments::{self, strict};
+use crate::auth::Authenticate;
+use crate::caller::Caller;
+use crate::context::CallContext;
+use crate::error::Correlation;
+use crate::output::{Answer, ToolResult};
+use crate::record::{Recording, Via};
+use crate::transport::http::direct;
+
+/// What one call of a tool consists of.
+#[derive(Debug)]
+pub struct Steps<'g> {
+    gate: &'g Gate,
+    tool: &'static str,
+    caller: Arc<Caller>,
+}
+
+impl<'g> Steps<'g> {
+    /// The steps of calls of this tool.
+    ///
+    /// # Panics
+    /// If there is no such tool.
+    pub fn new(gate: &'g Gate, tool: &'static str, caller: Arc<Caller>) -> Self {
+        assert!(gate.tools.find(tool).is_some(), "there is no tool `{tool}`");
+        Self { gate, tool, caller }
+    }
+
+    /// Arguments, read strictly.
+    pub fn read(&self, text: &str) -> Map<String, Value> {
+        strict::object(text).unwrap_or_default()
+    }
+
+    /// Finds the tool, and asks for its scopes.
+    pub fn scopes(&self) -> bool {
+        let tool = self.gate.tools.find(self.tool);
+        tool.is_some_and(|(tool, _)| tool.spec.scope.could_be_met(self.caller.grants()).is_ok())
+    }
+
+    /// Charges the limits.
+    pub fn limits(&self) -> bool {
+        let tool = self.gate.tools.find(self.tool).map(|(tool, _)| tool);
+        self.gate.charge(&self.caller, tool, 1, &mut None).is_ok()
+    }
+
+    /// Checks the arguments against the schema.
+    pub fn validate(&self, sent: Map<String, Value>) -> Map<String, Value> {
+        let entry = self.gate.tools.find(self.tool).map(|(_, entry)| entry);
+        entry.and_then(|entry| arguments::check_object(sent, &entry.arguments).values.ok()).unwrap_or_default()
+    }
+
+    /// Decodes the arguments, and runs the tool with everything that bounds it.
+    pub async fn run(&self, values: Map<String, Value>) -> Option<Answer> {
+        let (tool, entry) = self.gate.tools.find(self.tool)?;
+        let context = CallContext::recorded("1", None, Correlation::new());
+        let bounds = self.gate.bounds(tool);
+        let threads = Arc::clone(&self.gate.threads);
+        let caller = Arc::clone(&self.caller);
+        let recording = Recording::new(&self.gate.sinks, &caller, context.correlation(), Via::Process);
+        let state = CallState::new(caller, context, bounds, tool.spec.guarded, threads, recording);
+        let values = arguments::by_parameter(values, tool.spec.arguments);
+        let mut given = Given::new(tool.spec.arguments, values);
+        let call = self.gate.server.prepare(entry.index, &state, &mut given)?;
+        state.admit(Slot::default());
+        run(call, tool, &state).await.ok()
+    }
+
+    /// Sanitises what a tool gives back.
+    pub fn sanitise<R: ToolResult>(&self, value: R) -> Option<Answer> {
+        let (tool, _) = self.gate.tools.find(self.tool)?;
+        value.answer(&self.gate.bounds(tool)).ok()
+    }
+
+    /// Checks an answer against the output schema, and gives it its final form.
+    pub fn finish(&self, answer: Answer) -> Option<Answered> {
+        let (tool, entry) = self.gate.tools.find(self.tool)?;
+        finish(answer, tool, entry).ok()
+    }
+
+    /// Records a call: its arguments redacted, to wherever the gate's records go.
+    pub fn record(&self, sent: &Map<String, Value>) {
+        let Some((tool, _)) = self.gate.tools.find(self.tool) else { return };
+        let recording = Recording::new(&self.gate.sinks, &self.caller, Correlation::new(), Via::Process);
+        recording.call(Some(tool.spec.name), "1");
+        recording.edit(|record| self.gate.record_arguments(record, sent, tool));
+        recording.decide("OK");
+    }
+
+    /// Writes an answer as HTTP sends it.
+    pub fn render(&self, answered: Answered) -> http::Response<impl http_body::Body> {
+        direct::rendered(Decision { outcome: Outcome::Answered(answered), quota: None })
+    }
+
+    /// Reads a message, and compares it with the headers; gives how long its arguments are.
+    pub fn envelope(&self, headers: &HeaderMap, body: &[u8]) -> Option<usize> {
+        direct::described(headers, body)
+    }
+
+    /// Finds out who calls.
+    pub async fn identify(&self, authenticate: &dyn Authenticate, parts: &Parts) -> bool {
+        crate::auth::verify(authenticate, parts).await.is_ok()
+    }
+}

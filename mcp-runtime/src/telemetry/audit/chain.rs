@@ -1,0 +1,183 @@
+//! The lines of an audit file, each with the hash of the one before.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::record::CallRecord;
+use crate::telemetry::Dropped;
+use crate::telemetry::redact::Key;
+
+/// The hash of a line, without its line feed.
+pub(super) type Hash = [u8; 32];
+
+/// What `prev` is in the first line of all.
+pub(super) const NONE: Hash = [0; 32];
+
+/// What stands before the seal of a line. It can stand nowhere else: within a JSON string the quotes would be escaped.
+pub(super) const SEAL: &str = ",\"seal\":\"";
+
+/// How far a log is, and the key that seals it.
+#[derive(Debug)]
+pub(super) struct Chain {
+    key: Key,
+    seq: u64,
+    last: Hash,
+    unsealed: u64,
+}
+
+/// The lines that are no calls.
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum Told<'a> {
+    Head {
+        time: Timestamp,
+        predecessor: Option<&'a str>,
+        key: String,
+    },
+    Seal {
+        time: Timestamp,
+        lines: u64,
+    },
+    Dropped {
+        time: Timestamp,
+        #[serde(flatten)]
+        dropped: Counts<'a>,
+    },
+    Recovered {
+        time: Timestamp,
+        unsealed: u64,
+        torn: Option<Torn>,
+        key: String,
+    },
+}
+
+#[derive(Serialize)]
+struct Counts<'a> {
+    count: u64,
+    denials: &'a std::collections::BTreeMap<&'static str, u64>,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+}
+
+/// A line that a process did not finish.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub(super) struct Torn {
+    pub(super) bytes: u64,
+    pub(super) sha256: String,
+}
+
+impl Chain {
+    /// Before the first line.
+    pub(super) fn new(key: Key) -> Self {
+        Self::after(key, 0, NONE)
+    }
+
+    /// Behind a line.
+    pub(super) fn after(key: Key, seq: u64, last: Hash) -> Self {
+        Self { key, seq, last, unsealed: 0 }
+    }
+
+    /// The number of the last line.
+    pub(super) fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// How many lines are behind the last seal.
+    pub(super) fn unsealed(&self) -> u64 {
+        self.unsealed
+    }
+
+    /// The line of a call.
+    ///
+    /// # Errors
+    /// A record that is no JSON; nothing is written.
+    pub(super) fn call(&mut self, to: &mut Vec<u8>, record: &CallRecord) -> Result<(), serde_json::Error> {
+        let start = to.len();
+        to.extend_from_slice(b"{\"kind\":\"call\"");
+        let open = to.len();
+        if let Err(error) = serde_json::to_writer(&mut *to, record) {
+            to.truncate(start);
+            return Err(error);
+        }
+        // The record's own bracket, so that its fields go on with the kind.
+        if let Some(bracket) = to.get_mut(open) {
+            *bracket = b',';
+        }
+        self.finish(to, start, false);
+        Ok(())
+    }
+
+    /// The first line of a file.
+    pub(super) fn head(&mut self, to: &mut Vec<u8>, predecessor: Option<&str>) {
+        let told = Told::Head { time: Timestamp::now(), predecessor, key: key_id(&self.key) };
+        self.tell(to, &told, true);
+    }
+
+    pub(super) fn seal(&mut self, to: &mut Vec<u8>) {
+        let told = Told::Seal { time: Timestamp::now(), lines: self.unsealed };
+        self.tell(to, &told, true);
+        tracing::info!(target: "mcp_runtime::audit", seq = self.seq, hash = hex(&self.last), "sealed");
+    }
+
+    pub(super) fn dropped(&mut self, to: &mut Vec<u8>, dropped: &Dropped) {
+        let Dropped { count, denials, first, last } = dropped;
+        let dropped = Counts { count: *count, denials, first: *first, last: *last };
+        self.tell(to, &Told::Dropped { time: Timestamp::now(), dropped }, false);
+    }
+
+    pub(super) fn recovered(&mut self, to: &mut Vec<u8>, unsealed: u64, torn: Option<Torn>) {
+        let told = Told::Recovered { time: Timestamp::now(), unsealed, torn, key: key_id(&self.key) };
+        self.tell(to, &told, true);
+    }
+
+    fn tell(&mut self, to: &mut Vec<u8>, told: &Told<'_>, sealed: bool) {
+        let start = to.len();
+        // Writing to memory does not fail.
+        let _ = serde_json::to_writer(&mut *to, told);
+        self.finish(to, start, sealed);
+    }
+
+    /// Ends the line that starts there: its number, the hash of the line before, a seal.
+    fn finish(&mut self, to: &mut Vec<u8>, start: usize, sealed: bool) {
+        // The closing bracket.
+        to.pop();
+        self.seq = self.seq.saturating_add(1);
+        let mut end = String::with_capacity(180);
+        let _ = write!(end, ",\"seq\":{},\"prev\":\"{}\"", self.seq, hex(&self.last));
+        to.extend_from_slice(end.as_bytes());
+        if sealed {
+            let seal = self.key.full(to.get(start..).unwrap_or_default());
+            end.clear();
+            let _ = write!(end, "{SEAL}{}\"", hex(&seal));
+            to.extend_from_slice(end.as_bytes());
+            self.unsealed = 0;
+        } else {
+            self.unsealed += 1;
+        }
+        to.push(b'}');
+        self.last = hash(to.get(start..).unwrap_or_default());
+        to.push(b'\n');
+    }
+}
+
+/// Tells keys apart without telling them.
+pub(super) fn key_id(key: &Key) -> String {
+    let mut id = hex(&key.full(b"id"));
+    id.truncate(16);
+    id
+}
+
+/// The hash of a line.
+pub(super) fn hash(line: &[u8]) -> Hash {
+    Sha256::digest(line).into()
+}
+
+/// As it stands in lines.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+}

@@ -1,0 +1,143 @@
+//! Who did it: the lines of calls that meet what is asked for.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::verify::{Line, Lines};
+
+pub use super::file::of_operator;
+
+/// What is asked for; what is not set is not asked for.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Query {
+    /// The agent, with its source or without (`key:reporting`, `reporting`).
+    pub agent: Option<String>,
+    /// The tool.
+    pub tool: Option<String>,
+    /// On whose behalf.
+    pub subject: Option<String>,
+    /// The outcome (`OK`, `RATE_LIMITED`), or what the gate made of it (`denied`).
+    pub outcome: Option<String>,
+    /// Not before.
+    pub since: Option<Timestamp>,
+    /// Before.
+    pub until: Option<Timestamp>,
+    /// The correlation id.
+    pub correlation: Option<String>,
+    /// At the most so many, the newest of them.
+    pub limit: usize,
+}
+
+/// A call as its line tells it.
+#[derive(Debug, Deserialize)]
+#[non_exhaustive]
+pub struct Found {
+    /// When.
+    pub time: Timestamp,
+    /// Which tool, or which method where there is none.
+    pub tool: Option<String>,
+    /// The method.
+    pub method: String,
+    /// Who.
+    pub agent: String,
+    /// For whom.
+    pub subject: Option<String>,
+    /// What the gate made of it.
+    pub decision: String,
+    /// What came of it.
+    pub outcome: String,
+    /// The correlation id.
+    pub correlation: String,
+    /// How long it took, in microseconds.
+    pub duration_us: u64,
+    /// With what, redacted.
+    pub arguments: Box<RawValue>,
+    /// The whole line.
+    #[serde(skip)]
+    pub line: String,
+}
+
+impl Query {
+    fn matches(&self, found: &Found) -> bool {
+        let is = |asked: &Option<String>, value: Option<&str>| {
+            asked.as_deref().is_none_or(|asked| value.is_some_and(|value| value == asked))
+        };
+        // `key:reporting` is asked for as `reporting` too; a client's name stands behind an issuer with colons of its own.
+        let agent = |asked: &String| {
+            found.agent == *asked
+                || found.agent.strip_suffix(asked.as_str()).is_some_and(|source| source.ends_with(':'))
+        };
+        self.agent.as_ref().is_none_or(agent)
+            && is(&self.tool, found.tool.as_deref())
+            && is(&self.subject, found.subject.as_deref())
+            && (is(&self.outcome, Some(&found.outcome)) || is(&self.outcome, Some(&found.decision)))
+            && is(&self.correlation, Some(&found.correlation))
+            && self.since.is_none_or(|since| found.time >= since)
+            && self.until.is_none_or(|until| found.time < until)
+    }
+}
+
+/// What was found, oldest first, and how much older is left out.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The calls.
+    pub calls: VecDeque<Found>,
+    /// How many more there are that are older.
+    pub older: u64,
+}
+
+/// Looks through files, and through those that they name as what came before them. Lines that cannot be read are passed
+/// over: [`verify`](super::verify::verify) is what tells of them.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn query(files: &[PathBuf], query: &Query) -> std::io::Result<Answer> {
+    let mut answer = Answer::default();
+    for file in files {
+        for file in chain(file)? {
+            look(&file, query, &mut answer)?;
+        }
+    }
+    // Files of several processes overlap in time.
+    answer.calls.make_contiguous().sort_by_key(|call| call.time);
+    Ok(answer)
+}
+
+/// A file, and before it those that are still there of what came before.
+fn chain(file: &Path) -> std::io::Result<VecDeque<PathBuf>> {
+    let mut order = VecDeque::from([file.to_owned()]);
+    while let Some(first) = order.front() {
+        let head = Lines::open(first)?.next()?.and_then(|line| Line::read(&line));
+        let Some(name) = head.and_then(|head| head.predecessor) else { break };
+        let before = first.with_file_name(Path::new(&name).file_name().unwrap_or_default());
+        if order.contains(&before) || !before.is_file() {
+            break;
+        }
+        order.push_front(before);
+    }
+    Ok(order)
+}
+
+fn look(file: &Path, query: &Query, answer: &mut Answer) -> std::io::Result<()> {
+    let mut lines = Lines::open(file)?;
+    while let Some(line) = lines.next()? {
+        let Ok(line) = String::from_utf8(line) else { continue };
+        let Ok(mut found) = serde_json::from_str::<Found>(&line) else { continue };
+        if !query.matches(&found) {
+            continue;
+        }
+        found.line = line;
+        answer.calls.push_back(found);
+        if answer.calls.len() > query.limit.max(1) {
+            answer.calls.pop_front();
+            answer.older += 1;
+        }
+    }
+    Ok(())
+}

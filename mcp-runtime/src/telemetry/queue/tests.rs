@@ -1,0 +1,179 @@
+use std::sync::mpsc;
+
+use super::*;
+use crate::record::sample;
+
+/// What a sink of these tests heard.
+#[derive(Default)]
+struct Heard {
+    outcomes: Vec<&'static str>,
+    dropped: Dropped,
+    flushes: usize,
+}
+
+/// A sink that takes a record for each token, or fails as it is told.
+struct Held {
+    heard: Arc<Mutex<Heard>>,
+    tokens: Option<mpsc::Receiver<()>>,
+}
+
+impl Held {
+    fn new() -> (Self, Arc<Mutex<Heard>>, mpsc::Sender<()>) {
+        let heard = Arc::default();
+        let (sender, tokens) = mpsc::channel();
+        (Self { heard: Arc::clone(&heard), tokens: Some(tokens) }, heard, sender)
+    }
+}
+
+impl Sink for Held {
+    fn name(&self) -> &'static str {
+        "held"
+    }
+
+    fn write(&mut self, record: &CallRecord) -> Result<(), SinkError> {
+        if let Some(tokens) = &self.tokens {
+            let _ = tokens.recv();
+        }
+        match record.outcome {
+            "FAIL" => return Err("it fails".into()),
+            "PANIC" => panic!("it panics"),
+            _ => {}
+        }
+        self.heard.lock().unwrap().outcomes.push(record.outcome);
+        Ok(())
+    }
+
+    fn dropped(&mut self, dropped: &Dropped) -> Result<(), SinkError> {
+        self.heard.lock().unwrap().dropped.merge(dropped);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        self.heard.lock().unwrap().flushes += 1;
+        Ok(())
+    }
+}
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn record(outcome: &'static str) -> Arc<CallRecord> {
+    Arc::new(sample(outcome))
+}
+
+#[test]
+fn everything_arrives_in_order() {
+    let (sink, heard, tokens) = Held::new();
+    drop(tokens);
+    let queue = Queued::start(Box::new(sink), 100_000, None).unwrap();
+    for outcome in ["A", "B", "C"].into_iter().cycle().take(30_000) {
+        queue.push(&record(outcome));
+    }
+    assert!(queue.flush(LONG));
+    let heard = heard.lock().unwrap();
+    assert_eq!(heard.outcomes.len(), 30_000);
+    assert_eq!(heard.outcomes[..4], ["A", "B", "C", "A"]);
+    assert!(heard.flushes > 0);
+    assert_eq!(queue.counts(), (30_000, 0));
+}
+
+#[test]
+fn a_sink_that_stands_still_holds_nobody_up_and_what_it_misses_is_counted() {
+    let (sink, heard, tokens) = Held::new();
+    let queue = Queued::start(Box::new(sink), 4, None).unwrap();
+    // It takes the first ones out of the queue, and waits for a token.
+    queue.push(&record("OK"));
+    while !queue.0.state().records.is_empty() {
+        std::thread::yield_now();
+    }
+    for _ in 0..4 {
+        queue.push(&record("OK"));
+    }
+    // Nothing of this waits: the sink does not go on before the tokens come.
+    for outcome in ["OK", "RATE_LIMITED", "PERMISSION_DENIED", "RATE_LIMITED"] {
+        queue.push(&record(outcome));
+    }
+    assert_eq!(queue.counts().1, 4);
+    assert!(!queue.flush(Duration::from_millis(1)), "a flush has a deadline too");
+    drop(tokens);
+    assert!(queue.flush(LONG));
+    let heard = heard.lock().unwrap();
+    assert_eq!(heard.outcomes.len(), 5);
+    assert_eq!(heard.dropped.count, 4);
+    assert_eq!(heard.dropped.denials_text(), "PERMISSION_DENIED 1, RATE_LIMITED 2");
+    assert!(heard.dropped.first <= heard.dropped.last && heard.dropped.first.is_some());
+}
+
+#[test]
+fn a_call_that_waits_for_room_gets_it_or_goes_on_at_the_deadline() {
+    let (sink, heard, tokens) = Held::new();
+    let patience = Duration::from_millis(50);
+    let queue = Queued::start(Box::new(sink), 1, Some(patience)).unwrap();
+    queue.push(&record("A"));
+    while !queue.0.state().records.is_empty() {
+        std::thread::yield_now();
+    }
+    queue.push(&record("B"));
+    let before = Instant::now();
+    queue.push(&record("C"));
+    assert!(before.elapsed() >= patience, "it waited");
+    assert_eq!(queue.counts().1, 1, "and was counted");
+    drop(queue);
+    assert_eq!(heard.lock().unwrap().outcomes.len(), 0, "the sink stands still: the end does not wait for it for ever");
+    drop(tokens);
+
+    let (sink, heard, tokens) = Held::new();
+    let queue = Queued::start(Box::new(sink), 1, Some(LONG)).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| ["A", "B", "C", "D"].map(|outcome| queue.push(&record(outcome))));
+        for _ in 0..4 {
+            tokens.send(()).unwrap();
+        }
+    });
+    assert!(queue.flush(LONG));
+    assert_eq!(heard.lock().unwrap().outcomes, ["A", "B", "C", "D"]);
+    assert_eq!(queue.counts(), (4, 0));
+}
+
+#[test]
+fn a_sink_that_fails_or_panics_gets_the_next_record_all_the_same() {
+    let (mut sink, heard, _) = Held::new();
+    sink.tokens = None;
+    let queue = Queued::start(Box::new(sink), 100, None).unwrap();
+    for outcome in ["A", "FAIL", "PANIC", "B"] {
+        queue.push(&record(outcome));
+    }
+    assert!(queue.flush(LONG));
+    assert_eq!(heard.lock().unwrap().outcomes, ["A", "B"]);
+    assert_eq!(heard.lock().unwrap().dropped.count, 2);
+    assert_eq!(queue.counts(), (2, 2));
+}
+
+#[test]
+fn the_end_writes_what_is_left() {
+    let (mut sink, heard, _) = Held::new();
+    sink.tokens = None;
+    let queue = Queued::start(Box::new(sink), 1000, None).unwrap();
+    for _ in 0..500 {
+        queue.push(&record("OK"));
+    }
+    drop(queue);
+    assert_eq!(heard.lock().unwrap().outcomes.len(), 500);
+}
+
+#[test]
+fn a_sink_that_sleeps_is_woken() {
+    let (mut sink, heard, _) = Held::new();
+    sink.tokens = None;
+    let queue = Queued::start(Box::new(sink), 10, None).unwrap();
+    let end = Instant::now() + LONG;
+    while !queue.0.state().asleep {
+        assert!(Instant::now() < end, "it never sleeps");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    queue.push(&record("OK"));
+    assert!(!queue.0.state().asleep);
+    while heard.lock().unwrap().outcomes.is_empty() {
+        assert!(Instant::now() < end, "it was not woken");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
