@@ -68,8 +68,9 @@
 //!
 //! # Features
 //!
-//! `cli`, `http`, `sqlite` and `stdio` are on by default; `jwt` accepts OAuth access tokens beside API keys; `testing` is for
-//! tests.
+//! `cli` (with `log`, the set-up of logging), `http`, `sqlite` and `stdio` are on by default; `jwt` accepts OAuth access tokens
+//! beside API keys; `prometheus` serves `/metrics` on an address of its own, `otel` sends traces, metrics and logs over OTLP,
+//! and `otel-tls` to collectors that are reached by TLS: [`telemetry`]; `testing` is for tests.
 
 // Without a transport, what only transports call has no caller.
 #![cfg_attr(not(any(feature = "http", feature = "stdio")), allow(dead_code))]
@@ -93,6 +94,9 @@ pub mod fuzz;
 pub mod gate;
 pub mod input;
 pub mod limit;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod measure;
 pub mod output;
 pub mod policy;
 mod protected;

@@ -58,7 +58,7 @@ impl Protected {
     pub fn with_telemetry<S: Server>(server: S, config: Config, telemetry: Telemetry) -> Result<Self, StartError> {
         config.check()?;
         let key = telemetry.key().ok_or(StartError::NoRandomness)?;
-        let sinks = Sinks::start(&config, telemetry, &key)?;
+        let sinks = Sinks::start(&config, &S::SPEC, telemetry, &key)?;
         let server = Arc::new(server);
         let forward: Arc<dyn Forward> = match S::HANDLER {
             Some(handler) => (handler.0)(Arc::clone(&server)),
@@ -85,6 +85,21 @@ impl Protected {
             Arc::clone(&self.states),
             &self.config,
         )
+    }
+
+    /// The page with the server's metrics, for a listener on `[admin] address`: `serve` serves it by itself. `None` without
+    /// `[admin]`.
+    ///
+    /// # Errors
+    /// A token file that cannot be read, or holds no token.
+    #[cfg(feature = "prometheus")]
+    pub fn admin(
+        &self,
+        authenticate: Arc<dyn Authenticate>,
+    ) -> Result<Option<crate::telemetry::AdminPage>, crate::config::InvalidConfig> {
+        let (Some(config), Some(metrics)) = (&self.config.admin, &self.gate.sinks().metrics) else { return Ok(None) };
+        let (gate, metrics) = (Arc::clone(&self.gate), Arc::clone(metrics));
+        crate::telemetry::AdminPage::new(gate, metrics, authenticate, config).map(Some)
     }
 
     /// Serves one client over a pair of streams, until it closes its end: what `serve --stdio` does with standard input

@@ -8,5 +8,6 @@ pub mod authority;
 pub mod http;
 pub mod log;
 pub mod message;
+pub mod metrics;
 pub mod process;
 pub mod stdio;

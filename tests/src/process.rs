@@ -200,6 +200,8 @@ pub struct Serving {
     pub address: SocketAddr,
     /// As it printed it.
     pub url: String,
+    /// What it wrote to standard error before it listened.
+    pub said: Vec<String>,
     lines: Receiver<String>,
 }
 
@@ -225,7 +227,7 @@ impl Serving {
             seen.push(line);
         };
         let address = url.trim_start_matches("http://").split('/').next().and_then(|text| text.parse().ok());
-        Self { process, address: address.expect("an address"), url, lines }
+        Self { process, address: address.expect("an address"), url, lines, said: seen }
     }
 
     /// A request to it.

@@ -10,7 +10,11 @@ mod compile;
 mod conformance;
 mod dependencies;
 mod fuzz;
+mod http;
+mod hygiene;
 mod oauth;
+mod observability;
+mod records;
 mod server;
 mod test;
 mod tools;
@@ -41,9 +45,27 @@ cargo xtask bench compile
     What fifty tools cost to compile, with our macros and with rmcp's, in turn, as a Markdown
     table. Takes minutes; run it on a calm machine.
 
+cargo xtask bench http [ROUNDS]
+    What a protected call over HTTP costs, beside axum, rmcp and tower-mcp, in turn, as a Markdown
+    table. One core serves and one loads (`taskset`).
+
+cargo xtask bench call
+    What the steps of a call cost in process, with their allocations, as a Markdown table.
+
 cargo xtask bench auth
     What it costs to know who calls: an API key, a token that was seen before, a token at first
     sight, as Markdown tables.
+
+cargo xtask bench hygiene
+    What sanitising a string costs: throughput on clean text, time per byte by size on clean and
+    on hostile text, allocations where nothing changes, as Markdown tables.
+
+cargo xtask bench records
+    What a record costs a call, and how many a second the audit file takes on one core, as a
+    Markdown table. Run it on a calm machine.
+
+cargo xtask bench telemetry
+    What metrics and spans cost a call, as a Markdown table.
 
 cargo xtask help
     This text.
@@ -59,7 +81,19 @@ fn main() -> ExitCode {
         "weight" => weight::run(rest),
         "bench" if rest == ["compile"] => compile::run(),
         "bench" if rest == ["auth"] => auth::run(),
-        "bench" => Err("`cargo xtask bench compile` and `cargo xtask bench auth` are those there are".to_owned()),
+        "bench" if rest.first().is_some_and(|what| what == "http") => http::run(rest.get(1).map(String::as_str)),
+        "bench" if rest == ["call"] => http::steps(),
+        "bench" if rest == ["hygiene"] => hygiene::run(),
+        "bench" if rest == ["records"] => records::run(),
+        "bench" if rest == ["telemetry"] => child::run(
+            child::cargo()
+                .args(["run", "--locked", "--release", "-p", "telemetry"])
+                .current_dir(root().join("benches")),
+        ),
+        "bench" => {
+            Err("`cargo xtask bench` measures `auth`, `call`, `compile`, `http`, `hygiene`, `records` or `telemetry`"
+                .into())
+        }
         "help" | "--help" | "-h" => {
             print!("{HELP}{}", test::help());
             Ok(())

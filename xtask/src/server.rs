@@ -57,7 +57,8 @@ impl Server {
         }
     }
 
-    fn log(&self) -> String {
+    /// What it logged so far.
+    pub(crate) fn log(&self) -> String {
         self.log.lock().map(|log| log.clone()).unwrap_or_default()
     }
 

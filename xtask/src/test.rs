@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{Result, child, clients, conformance, dependencies, fuzz, oauth, root, target, tools};
+use crate::{Result, child, clients, conformance, dependencies, fuzz, oauth, observability, root, target, tools};
 
 /// The whole run; a step gets what is left of it where that is less than its own limit.
 const TOTAL: Duration = Duration::from_mins(80);
@@ -26,7 +26,7 @@ struct Step {
     run: fn(&Context) -> Result,
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step {
         name: "tools",
         about: "Python, Node and the clients' packages are there, or are installed",
@@ -77,6 +77,13 @@ const STEPS: [Step; 11] = [
         minutes: 20,
         long: false,
         run: |context| conformance::check(&context.metadata),
+    },
+    Step {
+        name: "observability",
+        about: "alert rules and their tests; every query of the dashboard in a real Prometheus",
+        minutes: 20,
+        long: false,
+        run: |context| observability::check(&context.metadata),
     },
     Step { name: "docs", about: "the documentation builds without warnings", minutes: 30, long: false, run: docs },
     Step {

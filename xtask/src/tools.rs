@@ -63,21 +63,36 @@ fn debian() -> Result {
     if missing.is_empty() {
         println!("python3 with venv, node and npm are there");
     } else {
-        println!("missing on this machine, to be installed from Debian's packages: {}", missing.join(", "));
-        let apt = |arguments: &[&str]| {
-            let mut command = child::command("apt-get");
-            command.args(["-q", "-y"]).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
-            child::run(&mut command)
-        };
-        apt(&["update"])
-            .and_then(|()| apt(&[&["install", "--no-install-recommends"], &missing[..]].concat()))
-            .map_err(|error| format!("{error}\ninstall by hand what is missing: {}", missing.join(", ")))?;
+        apt(&missing)?;
     }
     let version = python_version()?;
     if version < PYTHON {
         return Err(format!("python3 is {}.{}, the clients need {}.{}", version.0, version.1, PYTHON.0, PYTHON.1));
     }
     Ok(())
+}
+
+/// Installs Debian's packages, saying so first.
+fn apt(missing: &[&str]) -> Result {
+    println!("missing on this machine, to be installed from Debian's packages: {}", missing.join(", "));
+    let apt = |arguments: &[&str]| {
+        let mut command = child::command("apt-get");
+        command.args(["-q", "-y"]).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        child::run(&mut command)
+    };
+    apt(&["update"])
+        .and_then(|()| apt(&[&["install", "--no-install-recommends"], missing].concat()))
+        .map_err(|error| format!("{error}\ninstall by hand what is missing: {}", missing.join(", ")))
+}
+
+/// Prometheus and promtool, as Debian has them.
+pub(crate) fn prometheus() -> Result {
+    let is_there = |program| child::output(child::command(program).arg("--version"), MINUTE).is_ok();
+    if is_there("prometheus") && is_there("promtool") {
+        println!("prometheus and promtool are there");
+        return Ok(());
+    }
+    apt(&["prometheus"])
 }
 
 fn python_version() -> Result<(u32, u32)> {

@@ -86,15 +86,21 @@ pub(crate) fn check_object(mut filled: Map<String, Value>, schema: &Compiled) ->
 
 /// Splits the arguments up by parameter, in the order of the function. A flattened parameter gets the properties that
 /// no other parameter names.
-pub(crate) fn by_parameter(mut values: Map<String, Value>, arguments: &[ArgumentSpec]) -> Vec<Option<Value>> {
-    let mut split: Vec<_> = arguments
-        .iter()
-        .map(|argument| if is_flattened(argument) { None } else { values.remove(argument.name) })
-        .collect();
+pub(crate) fn by_parameter(values: Map<String, Value>, arguments: &[ArgumentSpec]) -> Vec<Option<Value>> {
+    let mut split: Vec<Option<Value>> = arguments.iter().map(|_| None).collect();
+    let mut others = Map::new();
+    for (name, value) in values {
+        // A function has a handful of parameters, most of them met in their order: faster than to ask a table.
+        let parameter = arguments.iter().position(|argument| argument.name == name && !is_flattened(argument));
+        match parameter.and_then(|index| split.get_mut(index)) {
+            Some(slot) => *slot = Some(value),
+            None => drop(others.insert(name, value)),
+        }
+    }
     if let Some(index) = arguments.iter().position(is_flattened)
         && let Some(slot) = split.get_mut(index)
     {
-        *slot = Some(Value::Object(values));
+        *slot = Some(Value::Object(others));
     }
     split
 }

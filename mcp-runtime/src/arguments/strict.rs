@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Deserializer;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use super::number;
@@ -45,9 +46,9 @@ pub(crate) fn object(text: &str) -> Result<Map<String, Value>, Malformed> {
 /// Text that is no JSON, a key that stands twice, or too many parts.
 pub(crate) fn value(text: &str) -> Result<Value, Malformed> {
     let mut problem = Malformed::Syntax;
-    let (mut nodes, mut floats) = (0, false);
+    let (mut nodes, mut floats, mut room) = (0, false, 16);
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let strict = Strict { problem: &mut problem, nodes: &mut nodes, floats: &mut floats };
+    let strict = Strict { problem: &mut problem, nodes: &mut nodes, floats: &mut floats, room: &mut room };
     let parsed = strict.deserialize(&mut deserializer);
     match parsed.and_then(|value| deserializer.end().map(|()| value)) {
         Ok(mut value) => {
@@ -74,11 +75,18 @@ struct Strict<'a> {
     nodes: &'a mut usize,
     /// A float without a fraction was met: the text has to say what it is.
     floats: &'a mut bool,
+    /// For how many keys the next object makes room at once: the outermost, of which there is one, for those of a call.
+    room: &'a mut usize,
 }
 
 impl Strict<'_> {
     fn again(&mut self) -> Strict<'_> {
-        Strict { problem: &mut *self.problem, nodes: &mut *self.nodes, floats: &mut *self.floats }
+        Strict {
+            problem: &mut *self.problem,
+            nodes: &mut *self.nodes,
+            floats: &mut *self.floats,
+            room: &mut *self.room,
+        }
     }
 
     fn count<E: de::Error>(&mut self) -> Result<(), E> {
@@ -151,14 +159,13 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut access: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
+        let mut map = Map::with_capacity(std::mem::take(self.room));
         while let Some(key) = access.next_key::<String>()? {
             self.count()?;
-            if map.contains_key(&key) {
-                return self.fail(Malformed::DuplicateKey);
-            }
-            let value = access.next_value_seed(self.again())?;
-            map.insert(key, value);
+            match map.entry(key) {
+                Entry::Occupied(_) => return self.fail(Malformed::DuplicateKey),
+                Entry::Vacant(entry) => entry.insert(access.next_value_seed(self.again())?),
+            };
         }
         Ok(Value::Object(map))
     }

@@ -97,7 +97,12 @@ pub(super) fn pointer(raw: &str) -> String {
 
 /// A name of the client's, fit to be shown: cleaned, and cut at a character.
 pub(crate) fn shown(name: &str) -> String {
-    hygiene::clean(cut(name)).text.replace(['\n', '\t', '\u{2028}', '\u{2029}'], " ")
+    let name = cut(name);
+    // As most names are, and every name of ours.
+    if name.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) {
+        return name.to_owned();
+    }
+    hygiene::clean(name).text.replace(['\n', '\t', '\u{2028}', '\u{2029}'], " ")
 }
 
 /// A name of the client's, no longer than is looked at.

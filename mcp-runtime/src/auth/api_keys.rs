@@ -24,10 +24,11 @@ use tokio::time::timeout;
 use super::api_key::KeyText;
 use super::revocations::{RETRY_AFTER, has_ended};
 use super::store::record::now;
+use super::tally::Tally;
 use super::watch::{STORE_TIMEOUT, Stamp, Watcher};
 use super::{
-    Authenticate, BoxFuture, CredentialStore, Effort, InvalidReason, IssuedKey, KeyHash, KeyRecord, KeyState, NewKey,
-    Refusal, StoreError, bearer,
+    Authenticate, BoxFuture, CacheCounts, CredentialStore, Effort, InvalidReason, IssuedKey, KeyHash, KeyRecord,
+    KeyState, NewKey, Refusal, StoreError, bearer,
 };
 use crate::caller::{Agent, Caller};
 use crate::scope::Grants;
@@ -59,6 +60,7 @@ impl Default for CachePolicy {
 pub struct ApiKeys {
     watcher: Arc<Watcher>,
     cache: RwLock<Cache>,
+    tally: Tally,
 }
 
 impl ApiKeys {
@@ -79,7 +81,7 @@ impl ApiKeys {
     }
 
     pub(super) fn watched(watcher: Arc<Watcher>) -> Self {
-        Self { watcher, cache: RwLock::default() }
+        Self { watcher, cache: RwLock::default(), tally: Tally::default() }
     }
 
     /// Makes a key that is accepted beside the stored ones, and kept in the memory of this process alone. It ends
@@ -148,10 +150,13 @@ impl ApiKeys {
 
     /// When a key that was good before ends; `None` if it has ended.
     async fn still_good(&self, caller: &Caller) -> Option<Option<Timestamp>> {
+        let asked = tokio::time::Instant::now();
         loop {
             match self.known_or_judged(caller.credential()).await {
                 Ok(verdict) => return Some(verdict.caller.expires()),
-                Err(Refusal::Unavailable { retry_after }) if self.watcher.is_in_touch() => {
+                Err(Refusal::Unavailable { retry_after })
+                    if self.watcher.is_in_touch() && asked.elapsed() <= self.watcher.policy.outage =>
+                {
                     tokio::time::sleep(retry_after).await;
                 }
                 Err(_) => return None,
@@ -200,10 +205,16 @@ impl Authenticate for ApiKeys {
             Err(refusal) => return Box::pin(ready(Err(refusal))),
         };
         let hash = key.hash();
-        match self.cached(key.id, hash) {
+        let cached = self.cached(key.id, hash);
+        self.tally.count(cached.is_some());
+        match cached {
             Some(verdict) => Box::pin(ready(verdict)),
             None => Box::pin(self.look_up(key.id, hash)),
         }
+    }
+
+    fn cache_counts(&self) -> Option<CacheCounts> {
+        Some(self.tally.counts())
     }
 
     fn effort(&self, request: &Parts) -> Effort {

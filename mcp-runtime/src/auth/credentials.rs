@@ -7,8 +7,8 @@ use http::request::Parts;
 
 use super::watch::Watcher;
 use super::{
-    ApiKeys, Authenticate, BoxFuture, CachePolicy, CredentialStore, Effort, IssuedKey, NewKey, Refusal, Revocations,
-    StoreError,
+    ApiKeys, Authenticate, BoxFuture, CacheCounts, CachePolicy, CredentialStore, Effort, IssuedKey, NewKey, Refusal,
+    Revocations, StoreError,
 };
 use crate::caller::Caller;
 use crate::config;
@@ -33,6 +33,8 @@ pub struct Credentials {
     keys: ApiKeys,
     #[cfg(feature = "jwt")]
     tokens: Option<super::oauth::Tokens>,
+    #[cfg(feature = "jwt")]
+    tally: super::tally::Tally,
     revocations: Arc<Revocations>,
 }
 
@@ -72,6 +74,8 @@ impl Credentials {
             keys: ApiKeys::watched(watcher),
             #[cfg(feature = "jwt")]
             tokens,
+            #[cfg(feature = "jwt")]
+            tally: super::tally::Tally::default(),
             revocations,
         })
     }
@@ -112,12 +116,25 @@ impl Authenticate for Credentials {
     fn authenticate<'a>(&'a self, request: &'a Parts) -> BoxFuture<'a, Result<Arc<Caller>, Refusal>> {
         #[cfg(feature = "jwt")]
         if let Some((tokens, token)) = self.token(request) {
-            return match tokens.cached(token) {
+            let cached = tokens.cached(token);
+            self.tally.count(cached.is_some());
+            return match cached {
                 Some(answer) => Box::pin(std::future::ready(answer)),
                 None => Box::pin(tokens.verify(token)),
             };
         }
         self.keys.authenticate(request)
+    }
+
+    fn cache_counts(&self) -> Option<CacheCounts> {
+        let keys = self.keys.cache_counts()?;
+        #[cfg(not(feature = "jwt"))]
+        return Some(keys);
+        #[cfg(feature = "jwt")]
+        {
+            let tokens = self.tally.counts();
+            Some(CacheCounts { hits: keys.hits + tokens.hits, misses: keys.misses + tokens.misses })
+        }
     }
 
     fn effort(&self, request: &Parts) -> Effort {

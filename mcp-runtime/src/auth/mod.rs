@@ -93,6 +93,7 @@ mod credentials;
 mod oauth;
 mod revocations;
 mod store;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -115,6 +116,7 @@ pub use self::store::SqliteStore;
 pub use self::store::{
     CredentialStore, IssuedKey, KeyRecord, KeyState, MemoryStore, NewKey, Revocation, Revoked, StoreError, Target,
 };
+pub use self::tally::CacheCounts;
 use crate::caller::Caller;
 
 /// The longest `Authorization` header that is looked at, in bytes.
@@ -202,6 +204,11 @@ pub trait Authenticate: Send + Sync + 'static {
         let _ = caller;
         Box::pin(std::future::pending())
     }
+
+    /// How often a verdict came from memory, for metrics; `None` where nothing is kept.
+    fn cache_counts(&self) -> Option<CacheCounts> {
+        None
+    }
 }
 
 /// What it costs to verify a credential.
@@ -228,6 +235,10 @@ impl<T: Authenticate + ?Sized> Authenticate for Arc<T> {
 
     fn ended<'a>(&'a self, caller: &'a Caller) -> BoxFuture<'a, ()> {
         (**self).ended(caller)
+    }
+
+    fn cache_counts(&self) -> Option<CacheCounts> {
+        (**self).cache_counts()
     }
 }
 

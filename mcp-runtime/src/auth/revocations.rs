@@ -71,6 +71,7 @@ impl Revocations {
         Self { watcher, known: RwLock::default(), reading: Mutex::new(()) }
     }
 
+    #[cfg(feature = "jwt")]
     pub(super) fn watcher(&self) -> &Arc<Watcher> {
         &self.watcher
     }
@@ -141,10 +142,13 @@ impl Revocations {
     /// the bound for outages.
     pub async fn ended(&self, caller: &Caller) {
         let mut moved = self.watcher.subscribe();
+        let mut told = tokio::time::Instant::now();
         loop {
             match self.check(caller).await {
-                Ok(()) => {}
-                Err(Refusal::Unavailable { retry_after }) if self.watcher.is_in_touch() => {
+                Ok(()) => told = tokio::time::Instant::now(),
+                Err(Refusal::Unavailable { retry_after })
+                    if self.watcher.is_in_touch() && told.elapsed() <= self.watcher.policy.outage =>
+                {
                     tokio::time::sleep(retry_after).await;
                     continue;
                 }

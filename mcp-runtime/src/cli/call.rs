@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::output::Output;
 use super::serve::KEY_VARIABLE;
 use super::state::Location;
+use super::telemetry::telemetry;
 use super::{Error, Result, now};
 use crate::auth::{ApiKeys, Authenticate, CredentialStore, KeyRecord, KeyState};
 use crate::caller::{Agent, Caller};
@@ -45,7 +46,7 @@ where
     S: Server,
     M: Future<Output = Result<S>>,
 {
-    crate::telemetry::init(&config.log);
+    let telemetry = telemetry(&config, &S::SPEC)?;
     crate::telemetry::subscriber::report_panics();
     let store = state.open().await?;
     // A server that runs has the audit file for itself.
@@ -54,7 +55,8 @@ where
         Some(name) => of_agent(name, &store.list().await?)?,
         None => of_key(Arc::clone(&store) as Arc<dyn CredentialStore>).await?,
     };
-    let protected = Protected::with_digest_key(construct().await?, config, store.digest_key()?)?;
+    let telemetry = telemetry.digest_key(store.digest_key()?);
+    let protected = Protected::with_telemetry(construct().await?, config, telemetry)?;
     let context = CallContext::new("operator", CancellationToken::new());
     let request = Request::new(&call.tool, Some(&call.arguments), &caller, context, Via::Operator);
     let (json, failed) = match protected.gate().call(request).await.outcome {

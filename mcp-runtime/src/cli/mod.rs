@@ -9,6 +9,7 @@ mod revoke;
 mod serve;
 mod show;
 mod state;
+mod telemetry;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -135,13 +136,15 @@ where
     match command {
         Command::Serve { serve, options } => {
             let folder = globals.state.as_deref();
-            serve::serve(serve, config, folder, output, || constructor(options).into_server()).await
+            // Boxed, as what serves is large and `main` would hold it.
+            Box::pin(serve::serve(serve, config, folder, output, || constructor(options).into_server())).await
         }
         Command::Call { call, options } => {
-            call::call(call, config.clone(), &state()?, output, || constructor(options).into_server()).await
+            let state = state()?;
+            Box::pin(call::call(call, config.clone(), &state, output, || constructor(options).into_server())).await
         }
         Command::Keys(keys) => keys::keys(keys, &state()?, output).await,
-        Command::Revoke(revoke) => revoke::revoke(revoke, &state()?, &config, output).await,
+        Command::Revoke(revoke) => revoke::revoke(revoke, &state()?, &config, &R::Server::SPEC, output).await,
         Command::Tools(tools) => show::tools::<R::Server>(&tools, &config, state, output).await,
         Command::Policy(policy) => show::policy::<R::Server>(&policy, &config, output),
         Command::Audit(audit) => audit::audit(audit, &config, state, output),

@@ -14,6 +14,7 @@ use crate::caller::{Agent, Caller, Source};
 use crate::config::Config;
 use crate::error::Correlation;
 use crate::record::{Recording, Redacted, Via};
+use crate::spec::ServerSpec;
 use crate::telemetry::audit::query::of_operator;
 use crate::telemetry::{Sinks, Telemetry};
 
@@ -63,7 +64,13 @@ struct Until {
     issued_before_now: bool,
 }
 
-pub(super) async fn revoke(revoke: Revoke, state: &Location, config: &Config, output: Output) -> Result {
+pub(super) async fn revoke(
+    revoke: Revoke,
+    state: &Location,
+    config: &Config,
+    spec: &ServerSpec,
+    output: Output,
+) -> Result {
     if revoke.list && revoke.command.is_some() {
         return Err(Error::new("--list shows what was cut off; leave it out to cut something off"));
     }
@@ -89,10 +96,15 @@ pub(super) async fn revoke(revoke: Revoke, state: &Location, config: &Config, ou
         Some(Command::Token { jti }) => Target::Token(jti),
     };
     let store = state.open().await?;
+    // What the audit shows as the credential of a key is the key's id.
+    let target = match target {
+        Target::Token(id) if store.find(&id).await?.is_some() => Target::Key(id),
+        target => target,
+    };
     let done = store.revoke(&target, &operator()).await?;
     // To cut somebody off never waits for an audit that cannot be written.
     if let Some(path) = &config.audit.path
-        && let Err(error) = note(config, path, &store.digest_key()?, &done)
+        && let Err(error) = note(config, spec, path, &store.digest_key()?, &done)
     {
         eprintln!("warning: it is cut off, but the audit does not say so: {error}");
     }
@@ -101,12 +113,12 @@ pub(super) async fn revoke(revoke: Revoke, state: &Location, config: &Config, ou
 
 /// The revocation as a record of the operator's audit, like any call: who, what, when. A server that runs has its own
 /// file for itself.
-fn note(config: &Config, path: &Path, key: &[u8; 32], done: &Revocation) -> Result {
+fn note(config: &Config, spec: &ServerSpec, path: &Path, key: &[u8; 32], done: &Revocation) -> Result {
     let mut config = config.clone();
     config.audit.path = Some(of_operator(path));
     let operator = Agent::new(Source::Other("operator"), &done.by)?;
     let caller = Arc::new(Caller::new(operator, "operator"));
-    let sinks = Arc::new(Sinks::start(&config, Telemetry::new(), key)?);
+    let sinks = Arc::new(Sinks::start(&config, spec, Telemetry::new(), key)?);
     let recording = Recording::new(&sinks, &caller, Correlation::new(), Via::Operator);
     recording.decide("OK");
     recording.edit(|entry| {

@@ -9,11 +9,13 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::Output;
+use super::telemetry::{admin, telemetry};
 use super::{Error, Result, state};
 use crate::auth::{Authenticate, CredentialStore, Credentials, MemoryStore, NewKey};
 use crate::config::Config;
 use crate::protected::Protected;
 use crate::spec::Server;
+use crate::telemetry::Telemetry;
 use crate::transport::http;
 
 /// Where a client over standard input and output gets its key from.
@@ -47,12 +49,12 @@ where
     S: Server,
     M: Future<Output = Result<S>>,
 {
-    crate::telemetry::init(&config.log);
-    crate::telemetry::subscriber::report_panics();
     if let Some(address) = serve.http {
         config.http.address = address;
     }
     config.check()?;
+    let telemetry = telemetry(&config, &S::SPEC)?;
+    crate::telemetry::subscriber::report_panics();
     if serve.dev && !config.http.address.ip().is_loopback() {
         return Err(Error::new(format!(
             "--dev makes a key with every scope, so it serves this machine alone, and {} is reachable from others; leave \
@@ -81,12 +83,11 @@ where
     });
     let dev_key = dev_key.transpose()?;
     let server = construct().await?;
-    let protected = match digest_key {
-        Some(key) => Protected::with_digest_key(server, config, key)?,
-        None => Protected::new(server, config)?,
-    };
+    let telemetry = digest_key.into_iter().fold(telemetry, Telemetry::digest_key);
+    let protected = Protected::with_telemetry(server, config, telemetry)?;
     let authenticate: Arc<dyn Authenticate> = Arc::new(credentials);
 
+    let _admin = admin(&protected, &authenticate).await?;
     let listening = if serve.stdio && serve.http.is_none() {
         None
     } else {
@@ -119,7 +120,10 @@ where
             http::serve(listener, service, &protected.config().http, asked_to_stop).await;
             Ok(())
         }
-        (None, _) => over_stdio(&protected, authenticate, dev_key.as_ref().map(|issued| issued.key.expose())).await,
+        (None, _) => {
+            let dev_key = dev_key.as_ref().map(|issued| issued.key.expose());
+            over_stdio(&protected, authenticate, dev_key, asked_to_stop).await
+        }
         (Some((listener, service, _)), true) => {
             let (ended, end) = tokio::sync::oneshot::channel::<()>();
             let stop = async move {
@@ -127,7 +131,7 @@ where
             };
             let both = (
                 http::serve(listener, service, &protected.config().http, stop),
-                over_stdio(&protected, authenticate, dev_key.as_ref().map(|issued| issued.key.expose())),
+                over_stdio(&protected, authenticate, dev_key.as_ref().map(|issued| issued.key.expose()), stop_signal()),
             );
             // The process belongs to whoever started it with --stdio: it ends with that client.
             let until_client_ends = async {
@@ -139,6 +143,7 @@ where
         }
     };
     if protected.gate().has_busy_threads() {
+        protected.flush(END);
         // A thread cannot be ended, and the end of the runtime would wait for it. Everything else is done and recorded.
         tracing::warn!(target: "mcp_runtime::cli", "a blocking tool still runs; the process ends without it");
         if let Err(error) = &outcome {
@@ -150,7 +155,12 @@ where
     outcome
 }
 
-async fn over_stdio(protected: &Protected, authenticate: Arc<dyn Authenticate>, dev_key: Option<&str>) -> Result {
+async fn over_stdio(
+    protected: &Protected,
+    authenticate: Arc<dyn Authenticate>,
+    dev_key: Option<&str>,
+    stop: impl Future<Output = ()>,
+) -> Result {
     let variable = std::env::var(KEY_VARIABLE).ok().filter(|key| !key.is_empty());
     let Some(key) = variable.as_deref().or(dev_key) else {
         return Err(Error::new(format!(
@@ -158,7 +168,7 @@ async fn over_stdio(protected: &Protected, authenticate: Arc<dyn Authenticate>, 
         )));
     };
     let served = protected.stdio(input(), tokio::io::stdout(), authenticate, key);
-    let stop = std::pin::pin!(stop_signal());
+    let stop = std::pin::pin!(stop);
     match futures_util::future::select(std::pin::pin!(served), stop).await {
         futures_util::future::Either::Left((Err(crate::protected::StdioError::Refused(refusal)), _)) => {
             Err(Error::new(format!("the key in {KEY_VARIABLE} is refused: {refusal}")))
@@ -211,7 +221,7 @@ fn stop_signal() -> impl Future<Output = ()> {
 }
 
 /// The address as a client on this machine reaches it.
-fn url(address: SocketAddr, path: &str) -> String {
+pub(super) fn url(address: SocketAddr, path: &str) -> String {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),

@@ -260,7 +260,8 @@ pub(crate) fn is_loopback(uri: &Uri) -> bool {
     host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
-#[cfg(all(test, feature = "jwt"))]
+#[cfg(feature = "jwt")]
+#[cfg(test)]
 mod tests {
     use crate::config::Config;
 

@@ -4,10 +4,12 @@
 //! disable a tool; it can never remove a scope or a guard. An unknown key, a tool that does not exist or an unsafe
 //! combination stops the start.
 
+mod admin;
 mod auth;
 mod duration;
 mod load;
 mod network;
+mod otel;
 mod rate;
 mod telemetry;
 
@@ -20,6 +22,7 @@ use serde::Deserialize;
 
 use crate::spec::Concurrency;
 
+pub use admin::Admin;
 #[cfg(feature = "jwt")]
 pub(crate) use auth::{ALGORITHMS, is_loopback};
 pub use auth::{Auth, Introspection, Issuer, Texts};
@@ -27,6 +30,7 @@ pub use auth::{Auth, Introspection, Issuer, Texts};
 pub(crate) use duration::parse as parse_duration;
 pub(crate) use duration::text as duration_text;
 pub use network::Network;
+pub use otel::{Otel, OtelProtocol, OtelSignal, TraceContext};
 pub use rate::{Rate, Rates};
 pub use telemetry::{Audit, Fsync, Log, LogFormat, Redaction, WhenFull};
 
@@ -60,6 +64,10 @@ pub struct Config {
     pub redaction: Redaction,
     /// `[audit]`
     pub audit: Audit,
+    /// `[admin]`; there is no such page unless it is set.
+    pub admin: Option<Admin>,
+    /// `[otel]`; nothing is sent unless it is set.
+    pub otel: Option<Otel>,
 }
 
 /// `[http]`: where and to whom the server listens.
@@ -338,6 +346,12 @@ impl Config {
                     http.address
                 )));
             }
+        }
+        if let Some(admin) = &self.admin {
+            admin.check()?;
+        }
+        if let Some(otel) = &self.otel {
+            otel.check()?;
         }
         self.links.prefixes()?;
         self.audit.check()?;

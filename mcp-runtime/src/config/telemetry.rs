@@ -41,11 +41,11 @@ pub enum LogFormat {
 impl Log {
     /// Refuses a filter that cannot be read.
     #[cfg_attr(
-        not(feature = "cli"),
+        not(feature = "log"),
         expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "nothing reads it")
     )]
     pub(super) fn check(&self) -> Result<(), InvalidConfig> {
-        #[cfg(feature = "cli")]
+        #[cfg(feature = "log")]
         crate::telemetry::subscriber::check(&self.filter)
             .map_err(|why| InvalidConfig::new(format!("log.filter: {why}; write it as in \"info,revenue=debug\"")))?;
         Ok(())

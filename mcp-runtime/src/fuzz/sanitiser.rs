@@ -170,7 +170,8 @@ fn image(text: &str) -> Option<String> {
     let folded = text.to_ascii_lowercase();
     let elements = ["<img src=", "<img src=\"", "<iframe src='", "<link href=", "<image href="];
     let loaded = elements.iter().flat_map(|element| folded.split(element).skip(1));
-    inline.chain(loaded).map(address).find(foreign)
+    let value = |text: &str| text.trim_ascii_start().to_owned();
+    inline.map(address).chain(loaded.map(value)).find(foreign)
 }
 
 fn credential(text: &str) -> Option<String> {

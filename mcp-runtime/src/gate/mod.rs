@@ -23,7 +23,7 @@ mod tools;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use rmcp::model::{ClientCapabilities, ContentBlock, InputRequiredResult};
+use rmcp::model::{ClientCapabilities, ContentBlock, ErrorCode, InputRequiredResult};
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
@@ -173,6 +173,28 @@ impl Gate {
         &self.tools
     }
 
+    /// How many threads blocking tools keep busy, and how many there are.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn threads(&self) -> (usize, usize) {
+        (BLOCKING_THREADS.saturating_sub(self.threads.available_permits()), BLOCKING_THREADS)
+    }
+
+    /// How many agents and subjects are counted, and how many can be.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn counted_callers(&self) -> (usize, usize) {
+        (self.limits.len(), self.limits.capacity())
+    }
+
+    /// The running calls of each tool that has a bound on them.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn running(&self) -> Vec<crate::telemetry::Running> {
+        let bounded = self.tools.all().filter_map(|(tool, entry)| {
+            let (now, limit) = entry.slots.running()?;
+            Some(crate::telemetry::Running { tool: tool.spec.name, now, limit })
+        });
+        bounded.collect()
+    }
+
     /// Whether a plain `fn` still runs, answered or not.
     #[cfg(feature = "cli")]
     pub(crate) fn has_busy_threads(&self) -> bool {
@@ -218,10 +240,12 @@ impl Gate {
             }
             Err(Stop::UnknownTool) => {
                 recording.decide(code::INVALID_REQUEST);
+                recording.rpc_error(ErrorCode::INVALID_PARAMS.0);
                 Outcome::UnknownTool
             }
             Err(Stop::Malformed(malformed)) => {
                 recording.decide(code::INVALID_REQUEST);
+                recording.rpc_error(ErrorCode::INVALID_PARAMS.0);
                 Outcome::Malformed(malformed)
             }
             Err(Stop::Asked(end)) => suspended(end, context.client(), &recording),
@@ -253,8 +277,7 @@ impl Gate {
     }
 
     fn record_arguments(&self, record: &mut CallRecord, sent: &Map<String, Value>, tool: &ToolPolicy) {
-        record.arguments = self.sinks.redactor.redact(sent, tool.spec.arguments);
-        record.arguments_digest = Some(self.sinks.redactor.digest_of(sent));
+        self.sinks.arguments(record, sent, tool.spec.arguments);
     }
 
     /// Charges a request that is no tool call to the caller's own limits.

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
-use rmcp::model::{ContentBlock, InputRequiredResult};
+use rmcp::model::{ContentBlock, ErrorCode, InputRequiredResult};
 
 use super::state::{self, CallState};
 use super::tools::Entry;
@@ -64,10 +64,12 @@ pub(super) fn suspended(end: End, client: Option<&Client>, recording: &Recording
         }
         End::Unsupported(needed) => {
             recording.decide(code::INVALID_REQUEST);
+            recording.rpc_error(ErrorCode::MISSING_REQUIRED_CLIENT_CAPABILITY.0);
             Outcome::Unsupported(needed)
         }
         End::InvalidState | End::Asked(_) => {
             recording.decide(code::INVALID_REQUEST);
+            recording.rpc_error(ErrorCode::INVALID_PARAMS.0);
             Outcome::InvalidState
         }
     }

@@ -25,6 +25,13 @@ impl Slots {
         Self { limits, running: Arc::default() }
     }
 
+    /// How many calls run, and how many may; `None` without a bound over all agents.
+    #[cfg(feature = "prometheus")]
+    pub(super) fn running(&self) -> Option<(u32, u32)> {
+        let limit = self.limits.total?;
+        Some((self.running.lock().unwrap_or_else(PoisonError::into_inner).total, limit))
+    }
+
     /// A place for one more call; `None` if there is none. Nobody waits: the caller is told to come back.
     pub(super) fn take(&self, agent: &Agent) -> Option<Slot> {
         if self.limits == Concurrency::default() {

@@ -31,6 +31,10 @@ pub enum StartError {
     /// The audit file cannot be written.
     #[error(transparent)]
     Audit(#[from] crate::telemetry::AuditError),
+    /// OpenTelemetry cannot start.
+    #[cfg(feature = "otel")]
+    #[error(transparent)]
+    Otel(#[from] crate::telemetry::otel::OtelError),
     /// The system gives no thread for a sink.
     #[error("no thread for the sink `{sink}`: {source}")]
     Sink {

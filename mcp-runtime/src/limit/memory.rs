@@ -161,6 +161,12 @@ impl Memory {
         self.agents.len() + self.subjects.len()
     }
 
+    /// How many agents and subjects can be counted at a time.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn capacity(&self) -> usize {
+        self.agents.capacity() + self.subjects.capacity()
+    }
+
     /// Whether nobody is counted.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -172,6 +178,11 @@ impl<K: Hash + Eq> Shards<K> {
         let capacity = capacity.div_ceil(SHARDS).max(1);
         let shard = || Mutex::new(Shard { entries: HashMap::new(), capacity, sweep_at: 0, swept: 0 });
         Self { hasher: RandomState::new(), shards: (0..SHARDS).map(|_| shard()).collect() }
+    }
+
+    #[cfg(feature = "prometheus")]
+    fn capacity(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).capacity).sum()
     }
 
     fn lock<Q: Hash + ?Sized>(&self, who: &Q) -> MutexGuard<'_, Shard<K>> {

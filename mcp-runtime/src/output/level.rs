@@ -76,7 +76,8 @@ pub(super) struct Surroundings {
     pub(super) aws_secret: bool,
 }
 
-/// Sanitises a string. Borrowed, and nothing allocated, where nothing has to change; linear in any case.
+/// Sanitises a string. Borrowed where nothing has to change, and then nothing is allocated but for labels of images and
+/// definitions that may meet; linear in any case.
 ///
 /// A fixed point: what comes out stays as it is when it comes in again.
 pub(super) fn sanitise<'a>(

@@ -18,7 +18,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr2_iter;
+use memchr::{memchr2_iter, memrchr};
 
 use super::edits::Edits;
 
@@ -34,6 +34,9 @@ const BRACKETED: &[&str] =
 
 /// Elements of one word, in lower case alone: `Vec<System>` is none.
 const WORDS: &[&str] = &["invoke", "system", "assistant", "think", "thinking"];
+
+/// The shortest of them all.
+const SHORTEST: usize = 5;
 
 /// Elements of several words, with `-` for `_`.
 const ELEMENTS: &[&str] = &[
@@ -72,9 +75,14 @@ const ELEMENTS: &[&str] = &[
 /// Breaks all tokens; says how many.
 pub(super) fn break_up(text: &str) -> (Cow<'_, str>, usize) {
     let mut edits = Edits::default();
-    for at in memchr2_iter(b'<', b'[', text.as_bytes()) {
-        let rest = text.get(at + 1..).unwrap_or_default();
-        let found = if text.as_bytes().get(at) == Some(&b'[') { is_bracketed(rest) } else { is_tag(rest) };
+    let bytes = text.as_bytes();
+    for at in memchr2_iter(b'<', b'[', bytes) {
+        let rest = || text.get(at + 1..).unwrap_or_default();
+        let found = match (bytes.get(at), bytes.get(at + 1)) {
+            (Some(b'['), Some(b'/' | b'A'..=b'Z')) => is_bracketed(rest()),
+            (Some(b'['), _) => false,
+            _ => is_tag(rest()),
+        };
         if found {
             edits.replace(at + 1..at + 1, BREAK);
         }
@@ -93,10 +101,10 @@ fn is_bracketed(rest: &str) -> bool {
 
 /// Whether a token in angle brackets goes on with this.
 fn is_tag(rest: &str) -> bool {
-    match rest.chars().next() {
-        Some('|' | '｜') => is_barred(rest),
-        Some('<') => ["<SYS>>", "</SYS>>"].iter().any(|token| starts_with(rest, token)),
-        Some('/' | 'a'..='z' | 'A'..='Z') => is_element(rest),
+    match rest.as_bytes().first() {
+        Some(b'|' | 0xef) => is_barred(rest),
+        Some(b'<') => ["<SYS>>", "</SYS>>"].iter().any(|token| starts_with(rest, token)),
+        Some(b'/' | b'a'..=b'z' | b'A'..=b'Z') => is_element(rest.as_bytes()),
         _ => false,
     }
 }
@@ -104,7 +112,7 @@ fn is_tag(rest: &str) -> bool {
 /// `|name|>`, `|name>`
 fn is_barred(rest: &str) -> bool {
     let bar = ['|', '｜'];
-    let rest = rest.trim_start_matches(bar);
+    let Some(rest) = rest.strip_prefix(bar).map(|rest| rest.trim_start_matches(bar)) else { return false };
     let in_name = |c: &char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/' | '▁');
     let length: usize = rest.chars().take(LONGEST_NAME).take_while(in_name).map(char::len_utf8).sum();
     let (name, rest) = rest.split_at(length);
@@ -112,19 +120,24 @@ fn is_barred(rest: &str) -> bool {
 }
 
 /// `/name>`, `name attribute=…`, and any `name|>`; a prefix of a namespace does not hide it.
-fn is_element(rest: &str) -> bool {
-    let rest = rest.strip_prefix('/').unwrap_or(rest);
+fn is_element(rest: &[u8]) -> bool {
+    let rest = rest.strip_prefix(b"/").unwrap_or(rest);
     let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b':');
-    let length = rest.bytes().take(LONGEST_NAME).take_while(in_name).count();
-    let (name, rest) = rest.split_at(length);
-    if rest.starts_with("|>") || rest.starts_with("｜>") {
+    let length = rest.iter().take(LONGEST_NAME).take_while(|byte| in_name(byte)).count();
+    let behind = rest.get(length..).unwrap_or_default();
+    if behind.starts_with(b"|>") || behind.starts_with("｜>".as_bytes()) {
         return true;
     }
-    let name = name.rsplit(':').next().unwrap_or_default();
-    let same = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
-    let known = |element: &&str| name.len() == element.len() && name.bytes().map(same).eq(element.bytes());
-    let ends = rest.bytes().next().is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b'>' | b'/'));
-    ends && (WORDS.contains(&name) || ELEMENTS.iter().any(known))
+    let ends = rest.get(length).is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b'>' | b'/'));
+    // Most tags are shorter.
+    if length < SHORTEST || !ends {
+        return false;
+    }
+    let name = rest.get(..length).unwrap_or_default();
+    let name = name.get(memrchr(b':', name).map_or(0, |colon| colon + 1)..).unwrap_or_default();
+    let same = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    let known = |element: &&str| name.len() == element.len() && name.iter().map(same).eq(element.bytes());
+    WORDS.iter().any(|word| word.as_bytes() == name) || ELEMENTS.iter().any(known)
 }
 
 fn starts_with(text: &str, prefix: &str) -> bool {

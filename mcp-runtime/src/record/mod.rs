@@ -5,6 +5,7 @@
 //! who gets it.
 
 mod arguments;
+mod origin;
 mod recording;
 
 use std::sync::Arc;
@@ -19,10 +20,11 @@ use crate::error::{Correlation, code};
 use crate::limit::{Quota, rate_text};
 
 pub use arguments::{Digest, Redacted};
+pub use origin::{Origin, Traced};
 pub(crate) use recording::Recording;
 
 /// Which way a request came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Via {
@@ -56,7 +58,8 @@ pub enum Decided {
     /// It was let through: a tool ran, or another method was answered.
     Admitted,
     /// A scope is missing, or the guard said no.
-    Denied,
+    #[serde(rename = "denied")]
+    Rejected,
     /// A limit was reached, or there was no room to run.
     Limited,
     /// It was no request, named no tool of this server, or its arguments break the schema.
@@ -71,7 +74,7 @@ impl Decided {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Admitted => "admitted",
-            Self::Denied => "denied",
+            Self::Rejected => "denied",
             Self::Limited => "limited",
             Self::Invalid => "invalid",
             Self::Undecided => "undecided",
@@ -82,7 +85,7 @@ impl Decided {
     fn of(outcome: &str) -> Self {
         match outcome {
             CallRecord::OK => Self::Admitted,
-            code::PERMISSION_DENIED | code::UNAUTHENTICATED => Self::Denied,
+            code::PERMISSION_DENIED | code::UNAUTHENTICATED => Self::Rejected,
             code::RATE_LIMITED | code::OVERLOADED => Self::Limited,
             code::INVALID_ARGUMENTS | code::INVALID_REQUEST => Self::Invalid,
             _ => Self::Undecided,
@@ -133,6 +136,11 @@ pub struct CallRecord {
     pub decision: Decided,
     /// [`OK`](Self::OK), or the error code: the framework's, or the tool's own.
     pub outcome: &'static str,
+    /// The code of the JSON-RPC error that it was answered with; `None` for one that was answered with a result, be it a
+    /// tool's error.
+    pub rpc_code: Option<i32>,
+    /// Its span, where requests are traced.
+    pub trace: Option<Traced>,
     /// The arguments, redacted as their declarations and `[redaction]` say.
     pub arguments: Redacted,
     /// A keyed digest of all arguments as they came: equal for equal arguments, whatever the order of their keys.
@@ -180,7 +188,7 @@ impl CallRecord {
 
     /// Whether the gate turned the request away: these records are never lost without a word.
     pub fn is_denial(&self) -> bool {
-        matches!(self.decision, Decided::Denied | Decided::Limited | Decided::Invalid)
+        matches!(self.decision, Decided::Rejected | Decided::Limited | Decided::Invalid)
     }
 }
 
@@ -199,6 +207,10 @@ impl Serialize for CallRecord {
         map.serialize_entry("credential", self.credential())?;
         map.serialize_entry("decision", self.decision.as_str())?;
         map.serialize_entry("outcome", self.outcome)?;
+        if let Some(Traced { trace, span, .. }) = &self.trace {
+            map.serialize_entry("trace", &format_args!("{trace:032x}"))?;
+            map.serialize_entry("span", &format_args!("{span:016x}"))?;
+        }
         map.serialize_entry("arguments", &self.arguments)?;
         if let Some(digest) = &self.arguments_digest {
             map.serialize_entry("arguments_digest", digest)?;
@@ -314,6 +326,8 @@ pub(crate) fn sample(outcome: &'static str) -> CallRecord {
         defused: 0,
         masked: 0,
         quota: None,
+        rpc_code: None,
+        trace: None,
     }
 }
 

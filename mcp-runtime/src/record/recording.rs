@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::{CallRecord, Decided, Latency, Marks, Redacted, Via, micros};
+use super::{CallRecord, Decided, Latency, Marks, Origin, Redacted, Via, micros};
 use crate::caller::Caller;
 use crate::error::{Correlation, Failure, code};
 use crate::limit::Quota;
@@ -31,6 +31,8 @@ struct Draft {
     marks: Marks,
     /// Somebody who knows has said what came of the request.
     decided: bool,
+    /// Where it came from, if somebody follows traces.
+    origin: Origin,
     /// What those who watch have begun.
     scopes: Option<Scopes>,
     span: tracing::Span,
@@ -50,6 +52,8 @@ impl Recording {
             caller: Arc::clone(caller),
             decision: Decided::Undecided,
             outcome: code::CANCELLED,
+            rpc_code: None,
+            trace: None,
             arguments: Redacted::default(),
             arguments_digest: None,
             coerced: Vec::new(),
@@ -64,7 +68,9 @@ impl Recording {
             quota: None,
         };
         let span = tracing::Span::none();
-        let draft = Draft { record, marks: Marks::new(), decided: false, scopes: None, span };
+        let origin = Origin::default();
+        let draft = Draft { record, marks: Marks::new(), decided: false, origin, scopes: None, span };
+        sinks.arrived();
         Self(Arc::new(Open { sinks: Arc::clone(sinks), correlation, draft: Mutex::new(draft) }))
     }
 
@@ -74,6 +80,18 @@ impl Recording {
 
     pub(crate) fn edit(&self, edit: impl FnOnce(&mut CallRecord)) {
         edit(&mut self.draft().record);
+    }
+
+    /// Where the request came from. Not asked unless somebody follows traces.
+    pub(crate) fn came_from(&self, tell: impl FnOnce(&mut Origin)) {
+        if self.0.sinks.is_traced() {
+            tell(&mut self.draft().origin);
+        }
+    }
+
+    /// It is answered with a JSON-RPC error of this code.
+    pub(crate) fn rpc_error(&self, code: i32) {
+        self.draft().record.rpc_code = Some(code);
     }
 
     /// What the request was. Those who watch hear of it, unless it is a tool call: the gate says when that begins.
@@ -205,7 +223,9 @@ impl Open {
     /// Tells those who watch, once.
     fn begin(&self, draft: &mut Draft) {
         if draft.scopes.is_none() && self.sinks.is_watched() {
-            draft.scopes = Some(self.sinks.begin(&Begun::of(&draft.record)));
+            let scopes = self.sinks.begin(&Begun::of(&draft.record, &draft.origin));
+            draft.record.trace = scopes.traced();
+            draft.scopes = Some(scopes);
         }
     }
 }
@@ -231,6 +251,8 @@ impl Draft {
         if record.decision == Decided::Undecided {
             record.decision = Decided::of(record.outcome);
         }
+        let is_answered = record.outcome == CallRecord::OK;
+        record.rpc_code = if is_answered { None } else { record.rpc_code.or_else(|| rpc_code(record)) };
         CallRecord {
             duration_us: micros(end.saturating_duration_since(self.marks.start)),
             latency: self.marks.latency(end),
@@ -250,5 +272,19 @@ impl Drop for Open {
         let record = draft.finish();
         let scopes = draft.scopes.take().unwrap_or_default();
         self.sinks.record(record, &scopes, &draft.span);
+        self.sinks.left();
+    }
+}
+
+/// The JSON-RPC error that an outcome is answered with, where nobody said more: only calls can fail with a result.
+fn rpc_code(record: &CallRecord) -> Option<i32> {
+    let is_call = record.method == "tools/call";
+    match record.outcome {
+        code::INVALID_REQUEST if record.decision != Decided::Admitted => Some(-32600),
+        _ if is_call => None,
+        code::RATE_LIMITED => Some(429),
+        code::OVERLOADED | code::UNAVAILABLE => Some(503),
+        code::INTERNAL | code::TIMEOUT => Some(-32603),
+        _ => None,
     }
 }

@@ -12,6 +12,10 @@
 //! [`Telemetry`] adds observers and sinks to a server. Arguments are redacted before any of them sees the record, by the
 //! rules of [`redact`].
 //!
+//! With the feature `prometheus`, `[admin]` adds an observer that counts, and a page that shows it: `AdminPage`. With
+//! `otel`, `[otel]` adds one that sends spans, metrics and logs to a collector: the module `otel` has what is in them, what
+//! a caller's trace context is worth, and what happens when no collector is there.
+//!
 //! # The span of a call
 //!
 //! Around the gate and the tool stands a span `tools/call` (target `mcp_runtime::call`) with `tool`, `agent` and
@@ -19,22 +23,36 @@
 //! few nanoseconds. `init` sets one up as `[log]` says, for people on a terminal and JSON for a pipe; `run` does that by itself for a server
 //! that brings none.
 
+#[cfg(feature = "prometheus")]
+mod admin;
+#[cfg(any(feature = "otel", feature = "prometheus"))]
+mod convention;
 mod log;
+#[cfg(feature = "prometheus")]
+pub(crate) mod metrics;
+#[cfg(feature = "otel")]
+pub mod otel;
 mod queue;
 pub mod redact;
 mod sink;
 mod sinks;
-#[cfg(feature = "cli")]
+#[cfg(feature = "log")]
 pub(crate) mod subscriber;
 mod watch;
 
 pub mod audit;
 
+#[cfg(feature = "prometheus")]
+pub use admin::AdminPage;
 pub use audit::AuditError;
+#[cfg(feature = "prometheus")]
+pub(crate) use metrics::Running;
+#[cfg(feature = "otel")]
+pub use otel::Otel;
 pub use sink::{Dropped, Sink, SinkError};
 pub(crate) use sinks::Sinks;
 pub use sinks::{SinkCount, Telemetry};
-#[cfg(feature = "cli")]
+#[cfg(feature = "log")]
 pub use subscriber::init;
 pub(crate) use watch::Scopes;
 pub use watch::{Begun, Observer, Scope};

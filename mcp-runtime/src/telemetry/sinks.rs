@@ -2,19 +2,26 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use serde_json::{Map, Value};
 use tracing::Span;
 
 use super::audit::Audit;
 use super::log;
+#[cfg(feature = "otel")]
+use super::otel::Otel;
 use super::queue::Queued;
 use super::redact::Redactor;
 use super::sink::Sink;
 use super::watch::{Begun, Observer, Scopes, contained};
+#[cfg(any(feature = "http", feature = "stdio"))]
+use crate::auth::Refusal;
 use crate::config::Config;
 use crate::gate::StartError;
 use crate::record::CallRecord;
+use crate::spec::{ArgumentSpec, ServerSpec};
 
 /// How many records wait for a sink at the most.
 pub(super) const QUEUE: usize = 8192;
@@ -35,6 +42,8 @@ pub struct Telemetry {
     pub(crate) observers: Vec<Arc<dyn Observer>>,
     pub(crate) sinks: Vec<Box<dyn Sink>>,
     pub(crate) digest_key: Option<[u8; 32]>,
+    #[cfg(feature = "otel")]
+    pub(crate) otel: Option<Otel>,
 }
 
 impl Telemetry {
@@ -52,6 +61,13 @@ impl Telemetry {
     /// One more that gets records, on a thread of its own behind a queue of 8192.
     pub fn sink(mut self, sink: impl Sink) -> Self {
         self.sinks.push(Box::new(sink));
+        self
+    }
+
+    /// OpenTelemetry that the program has started by itself, for the layer that it has. Without, `[otel]` starts it.
+    #[cfg(feature = "otel")]
+    pub fn otel(mut self, otel: Otel) -> Self {
+        self.otel = Some(otel);
         self
     }
 
@@ -96,23 +112,65 @@ pub struct SinkCount {
 pub(crate) struct Sinks {
     pub(crate) redactor: Redactor,
     observers: Vec<Arc<dyn Observer>>,
+    /// Whether one of them follows traces.
+    traced: bool,
     queued: Vec<Queued>,
+    /// Requests of identified callers that are not over yet.
+    in_flight: AtomicUsize,
+    /// What `/metrics` shows, if it is served.
+    #[cfg(feature = "prometheus")]
+    pub(crate) metrics: Option<Arc<super::metrics::Metrics>>,
+    /// What sends to a collector. Last: what the sinks before it still write may be counted.
+    #[cfg(feature = "otel")]
+    otel: Option<Otel>,
 }
 
 impl Sinks {
     pub(crate) fn new(redactor: Redactor, observers: Vec<Arc<dyn Observer>>) -> Self {
-        Self { redactor, observers, queued: Vec::new() }
+        Self {
+            redactor,
+            traced: observers.iter().any(|observer| observer.follows_traces()),
+            observers,
+            queued: Vec::new(),
+            in_flight: AtomicUsize::new(0),
+            #[cfg(feature = "prometheus")]
+            metrics: None,
+            #[cfg(feature = "otel")]
+            otel: None,
+        }
     }
 
     /// The sinks of the configuration, and those of the program.
     ///
     /// # Errors
     /// An audit file that cannot be written, a sink that gets no thread, no random numbers for a key.
-    pub(crate) fn start(config: &Config, telemetry: Telemetry, key: &[u8; 32]) -> Result<Self, StartError> {
+    pub(crate) fn start(
+        config: &Config,
+        spec: &ServerSpec,
+        telemetry: Telemetry,
+        key: &[u8; 32],
+    ) -> Result<Self, StartError> {
+        #[cfg(feature = "otel")]
+        let otel = match telemetry.otel {
+            Some(otel) => Some(otel),
+            None => Otel::start(config, spec.name, spec.version)?,
+        };
         let Telemetry { observers, sinks, .. } = telemetry;
+        #[cfg(feature = "otel")]
+        let observers = observers.into_iter().chain(otel.as_ref().map(Otel::observer)).collect();
+        #[cfg(feature = "prometheus")]
+        let (observers, metrics) = super::metrics::observed(config, observers);
         let mut all = Self::new(Redactor::new(key, &config.redaction), observers);
+        #[cfg(feature = "prometheus")]
+        {
+            all.metrics = metrics;
+        }
+        #[cfg(feature = "otel")]
+        {
+            all.otel = otel;
+        }
         if let Some(path) = &config.audit.path {
-            let audit = Audit::open(path, &config.audit, &key)?;
+            let audit = Audit::open(path, &config.audit, key)?;
             all.add(Box::new(audit), config.audit.queue, config.audit.patience())?;
         }
         for sink in sinks {
@@ -137,9 +195,46 @@ impl Sinks {
         Ok(())
     }
 
+    /// Puts into a record what it may hold of the arguments. Where nobody gets it, that is nothing.
+    pub(crate) fn arguments(&self, record: &mut CallRecord, sent: &Map<String, Value>, arguments: &[ArgumentSpec]) {
+        if !self.queued.is_empty() || !self.observers.is_empty() || log::is_heard() {
+            record.arguments = self.redactor.redact(sent, arguments);
+            record.arguments_digest = Some(self.redactor.digest_of(sent));
+        }
+    }
+
     /// Whether anybody wants to know when a request begins.
     pub(crate) fn is_watched(&self) -> bool {
         !self.observers.is_empty()
+    }
+
+    /// Whether anybody wants to know where a request comes from.
+    pub(crate) fn is_traced(&self) -> bool {
+        self.traced
+    }
+
+    /// A stranger was turned away.
+    #[cfg(any(feature = "http", feature = "stdio"))]
+    pub(crate) fn refused(&self, refusal: &Refusal) {
+        for observer in &self.observers {
+            contained("an observer", || observer.refuse(refusal));
+        }
+    }
+
+    /// One more request is on its way.
+    pub(crate) fn arrived(&self) {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It is over.
+    pub(crate) fn left(&self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many requests of identified callers are not over yet.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
     }
 
     pub(crate) fn begin(&self, request: &Begun<'_>) -> Scopes {
@@ -163,7 +258,7 @@ impl Sinks {
 
     /// The cause of a failure, which nobody but the log gets.
     pub(crate) fn cause(&self, record: &CallRecord, cause: &str) {
-        log::cause(record, &self.redactor.text(cause));
+        log::cause(record, &self.redactor.cause(cause));
     }
 
     /// Waits until every sink has written what came so far, within a time for all together. Whether they have.
@@ -172,6 +267,10 @@ impl Sinks {
         let mut all = true;
         for sink in &self.queued {
             all &= sink.flush(end.saturating_duration_since(Instant::now()));
+        }
+        #[cfg(feature = "otel")]
+        if let Some(otel) = &self.otel {
+            all &= otel.flush(end.saturating_duration_since(Instant::now()));
         }
         all
     }

@@ -1,9 +1,16 @@
 //! A `tracing` subscriber for servers that bring none: for people on a terminal, JSON for a pipe.
 
+use std::fmt;
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::{Format, Json, JsonFields, Writer};
 use tracing_subscriber::fmt::time::SystemTime;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent};
+use tracing_subscriber::layer::{Identity, Layered, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::config::{Log, LogFormat};
 
@@ -18,21 +25,61 @@ const QUIET: &str = "rmcp=warn";
 ///
 /// A filter that cannot be read is refused where the configuration is checked; here, what can be read of it holds.
 pub fn init(log: &Log) {
+    set(log, None::<Identity>);
+}
+
+/// As [`init`], and sends the program's own spans to the collector, if there is one.
+#[cfg(all(feature = "cli", feature = "otel"))]
+pub(crate) fn init_with(log: &Log, otel: Option<&super::Otel>) {
+    set(log, otel.map(super::Otel::layer));
+}
+
+fn set(log: &Log, sent: Option<impl Layer<Layered<EnvFilter, Registry>> + Send + Sync>) {
     let asked = std::env::var(VARIABLE).ok().filter(|asked| !asked.is_empty());
     let asked = asked.as_deref().unwrap_or(&log.filter);
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter(asked)).with_writer(std::io::stderr).with_timer(SystemTime);
+    let is_terminal = std::io::stderr().is_terminal();
     let json = match log.format {
-        LogFormat::Auto => !std::io::stderr().is_terminal(),
+        LogFormat::Auto => !is_terminal,
         LogFormat::Pretty => false,
         LogFormat::Json => true,
     };
+    let base = tracing_subscriber::registry().with(filter(asked)).with(sent);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_timer(SystemTime);
     let _ = if json {
-        // One span says it all: the call's. A list would say it twice.
-        builder.json().flatten_event(true).with_span_list(false).try_init()
+        base.with(lines.json().event_format(Lines::new())).try_init()
     } else {
-        builder.with_ansi(std::io::stderr().is_terminal()).try_init()
+        base.with(lines.with_ansi(is_terminal)).try_init()
     };
+}
+
+/// An object a line. Events of a tool have the call's span in them; the record of the call says all that the span does,
+/// and to write it once more would cost as much as the record.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    record: Format<Json, SystemTime>,
+    other: Format<Json, SystemTime>,
+}
+
+impl Lines {
+    pub(crate) fn new() -> Self {
+        let format = || tracing_subscriber::fmt::format().json().flatten_event(true).with_span_list(false);
+        Self {
+            record: format().with_current_span(false).with_timer(SystemTime),
+            other: format().with_timer(SystemTime),
+        }
+    }
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> FormatEvent<S, JsonFields> for Lines {
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, JsonFields>,
+        writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let format = if event.metadata().target() == super::log::TARGET { &self.record } else { &self.other };
+        format.format_event(context, writer, event)
+    }
 }
 
 fn filter(asked: &str) -> EnvFilter {
@@ -52,6 +99,7 @@ pub(crate) fn check(filter: &str) -> Result<(), String> {
 
 /// Reports panics as events: the standard hook writes the text as it is, so that an argument in it could forge lines of
 /// the log, or show what records leave out. The gate logs the text of a tool's panic, escaped, as the cause of its failure.
+#[cfg(feature = "cli")]
 pub(crate) fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);

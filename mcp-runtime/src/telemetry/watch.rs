@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::auth::Refusal;
 use crate::caller::Caller;
 use crate::error::Correlation;
-use crate::record::{CallRecord, Via};
+use crate::record::{CallRecord, Origin, Traced, Via};
 
 /// Watches requests where they are served: metrics, and spans that exist while a tool runs.
 ///
@@ -22,6 +23,16 @@ pub trait Observer: Send + Sync + 'static {
     fn begin(&self, request: &Begun<'_>) -> Option<Arc<dyn Scope>> {
         let _ = request;
         None
+    }
+
+    /// Whether [`Begun::origin`] is wanted: it costs a little, so it is kept only where somebody asks.
+    fn follows_traces(&self) -> bool {
+        false
+    }
+
+    /// A stranger was turned away, before anything of the message was read: there is no record of it.
+    fn refuse(&self, refusal: &Refusal) {
+        let _ = refusal;
     }
 
     /// A request is over, one that never began as well: a message that could not be read has a record and no beginning.
@@ -36,6 +47,11 @@ pub trait Scope: Send + Sync {
     /// a span the current one. Called again each time the request's future is polled, and on the thread of a blocking
     /// tool.
     fn enter(&self) -> Option<Box<dyn Any>> {
+        None
+    }
+
+    /// The span that this is, for the record. The first that has one is taken.
+    fn traced(&self) -> Option<Traced> {
         None
     }
 
@@ -63,10 +79,12 @@ pub struct Begun<'a> {
     pub tool: Option<&'static str>,
     /// Who calls.
     pub caller: &'a Caller,
+    /// Where it came from.
+    pub origin: &'a Origin,
 }
 
 impl<'a> Begun<'a> {
-    pub(crate) fn of(record: &'a CallRecord) -> Self {
+    pub(crate) fn of(record: &'a CallRecord, origin: &'a Origin) -> Self {
         Self {
             time: record.time,
             request: &record.request,
@@ -76,6 +94,7 @@ impl<'a> Begun<'a> {
             method: record.method,
             tool: record.tool,
             caller: &record.caller,
+            origin,
         }
     }
 }
@@ -95,6 +114,11 @@ impl Scopes {
 
     fn all(&self) -> &[Arc<dyn Scope>] {
         self.0.as_deref().unwrap_or_default()
+    }
+
+    /// The span of the request.
+    pub(crate) fn traced(&self) -> Option<Traced> {
+        self.all().iter().find_map(|scope| contained("a scope", || scope.traced()).flatten())
     }
 
     /// What has to be kept as long as the request runs on this thread.

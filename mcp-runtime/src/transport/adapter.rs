@@ -126,6 +126,7 @@ impl Adapter {
             }
             Ok(Ok(Err(error))) => {
                 recording.decide(code::INVALID_REQUEST);
+                recording.rpc_error(error.code.0);
                 return Err(error);
             }
             Ok(Err(panic)) => Failure::internal(format!("the handler panicked: {}", panic_text(panic))),
@@ -191,6 +192,7 @@ impl ServerHandler for Adapter {
         if request.is_some_and(|request| request.cursor.is_some()) {
             // The list is one page, so no cursor is ours.
             exchange.recording().decide(code::INVALID_REQUEST);
+            exchange.recording().rpc_error(ErrorCode::INVALID_PARAMS.0);
             return Err(ErrorData::invalid_params("this list has one page; there is no such cursor", None));
         }
         let tools = self.gate.tools().visible(exchange.caller(), self.list == List::All).collect();

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::arguments::strict::{self, Malformed};
+use crate::record::Origin;
 
 /// Methods of MCP, so that records and errors tell them from what clients make up.
 const METHODS: &[&str] = &[
@@ -57,8 +58,9 @@ pub(crate) struct Envelope {
     pub(crate) method: &'static str,
     /// The arguments of a tool call.
     pub(crate) arguments: Option<Arguments>,
+    /// Where the request stands in a trace, and what it asks for: in its own words.
+    trace: Trace,
     /// The version that the request itself names.
-    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only HTTP says it in two places"))]
     pub(crate) version: Option<String>,
 }
 
@@ -73,6 +75,12 @@ impl Envelope {
         REMOVED.contains(&self.method)
     }
 
+    /// What a span says of the request.
+    pub(crate) fn tell(&self, origin: &mut Origin) {
+        origin.set_trace(self.trace.parent.as_deref(), self.trace.state.as_deref());
+        origin.set_target(self.trace.target.as_deref());
+    }
+
     /// The id as text, for records.
     pub(crate) fn id_text(&self) -> String {
         match &self.id {
@@ -81,6 +89,14 @@ impl Envelope {
             Some(id) => id.to_string(),
         }
     }
+}
+
+/// What a request says for spans alone.
+#[derive(Debug, Default)]
+struct Trace {
+    parent: Option<String>,
+    state: Option<String>,
+    target: Option<String>,
 }
 
 /// The text of a tool call's arguments: a part of the message's own bytes.
@@ -177,7 +193,13 @@ pub(crate) fn read(body: &Bytes) -> Result<Envelope, Rejection> {
         if member("result").is_some() || member("error").is_some() {
             let params = member("params").map_or(Ok(()), |params| strict::check(params.get()));
             params.map_err(|problem| malformed(problem).with_id(id.as_ref()))?;
-            return Ok(Envelope { id: None, method: "response", arguments: None, version: None });
+            return Ok(Envelope {
+                id: None,
+                method: "response",
+                arguments: None,
+                trace: Trace::default(),
+                version: None,
+            });
         }
         return Err(rejected(INVALID_REQUEST, "`method` is missing"));
     };
@@ -192,7 +214,7 @@ pub(crate) fn read(body: &Bytes) -> Result<Envelope, Rejection> {
     if params.is_some_and(|params| !params.get().starts_with('{')) {
         return Err(rejected(INVALID_PARAMS, "`params` has to be an object"));
     }
-    let Params { arguments, version } = match params {
+    let Params { arguments, mut trace, version } = match params {
         Some(params) => params_of(params.get(), is_call, body).map_err(|rejection| rejection.with_id(id.as_ref()))?,
         None if is_call => return Err(rejected(INVALID_PARAMS, "`params.name` is missing")),
         None => Params::default(),
@@ -202,13 +224,17 @@ pub(crate) fn read(body: &Bytes) -> Result<Envelope, Rejection> {
     if known != "unknown" && !is_call && !is_formless {
         check_shape(text).map_err(|rejection| rejection.with_id(id.as_ref()))?;
     }
-    Ok(Envelope { id, method: known, arguments, version })
+    if !matches!(known, "prompts/get" | "resources/read") {
+        trace.target = None;
+    }
+    Ok(Envelope { id, method: known, arguments, trace, version })
 }
 
 /// What is read of a request's parameters.
 #[derive(Default)]
 struct Params {
     arguments: Option<Arguments>,
+    trace: Trace,
     version: Option<String>,
 }
 
@@ -218,6 +244,7 @@ fn params_of(params: &str, is_call: bool, body: &Bytes) -> Result<Params, Reject
     let mut name = None;
     let mut arguments = None;
     let mut version = None;
+    let mut trace = Trace::default();
     for (key, value) in &members {
         let text = value.get();
         if is_call && key == "arguments" {
@@ -240,21 +267,28 @@ fn params_of(params: &str, is_call: bool, body: &Bytes) -> Result<Params, Reject
             }
             ("_meta", _) => {
                 let meta = self::members(text).map_err(malformed)?;
-                let named = meta.iter().find(|(key, _)| key == VERSION_KEY);
-                version = named.and_then(|(_, version)| serde_json::from_str(version.get()).ok());
+                let named = |name| meta.iter().find(|(key, _)| key == name);
+                let text = |name| named(name).and_then(|(_, text)| serde_json::from_str(text.get()).ok());
+                version = text(VERSION_KEY);
+                trace.parent = text("traceparent");
+                trace.state = text("tracestate");
             }
             // rmcp reads a page of another type as none.
             ("cursor", Some(first)) if *first != b'"' => {
                 return Err(Rejection::new(INVALID_PARAMS, "`params.cursor` has to be a string"));
             }
-            ("name", Some(b'"')) => name = Some(()),
+            ("name", Some(b'"')) => {
+                name = Some(());
+                trace.target = serde_json::from_str(text).ok();
+            }
+            ("uri", Some(b'"')) => trace.target = serde_json::from_str(text).ok(),
             _ => {}
         }
     }
     if is_call && name.is_none() {
         return Err(Rejection::new(INVALID_PARAMS, "`params.name` has to be a string"));
     }
-    Ok(Params { arguments, version })
+    Ok(Params { arguments, trace, version })
 }
 
 /// rmcp takes a request of a known method whose parameters have another shape for one of an unknown method.

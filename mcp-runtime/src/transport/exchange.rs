@@ -6,9 +6,9 @@ use std::fmt::Debug;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use rmcp::model::Extensions;
+use rmcp::model::{ErrorCode, Extensions};
 
-use super::envelope::{Arguments, Envelope};
+use super::envelope::{Arguments, Envelope, TOO_MANY_REQUESTS};
 use crate::caller::Caller;
 use crate::error::{Failure, code};
 use crate::gate::{Decision, Gate, Outcome};
@@ -58,9 +58,20 @@ impl Exchange {
         via: Via,
         recording: Recording,
     ) -> Result<Self, Box<Failure>> {
+        recording.came_from(|origin| envelope.tell(origin));
+        if let Some(version) = &envelope.version {
+            recording.speaks(version);
+        }
         recording.identify(envelope.method, &envelope.id_text());
+        if envelope.method == "unknown" {
+            // Unless the user's own handler knows it.
+            recording.rpc_error(ErrorCode::METHOD_NOT_FOUND.0);
+        }
         if !envelope.is_call() {
-            gate.charge_request(&caller).inspect_err(|failure| recording.failed(failure))?;
+            gate.charge_request(&caller).inspect_err(|failure| {
+                recording.rpc_error(TOO_MANY_REQUESTS);
+                recording.failed(failure);
+            })?;
         }
         let arguments = envelope.arguments.clone();
         Ok(Self(Arc::new(Inner { caller, arguments, via, recording, reply: OnceLock::new(), held: OnceLock::new() })))
@@ -72,7 +83,10 @@ impl Exchange {
     /// The limit that is reached.
     pub(crate) fn unreadable(gate: &Gate, caller: &Caller, recording: &Recording) -> Result<(), Box<Failure>> {
         recording.decide(code::INVALID_REQUEST);
-        gate.charge_request(caller).inspect_err(|failure| recording.failed(failure))
+        gate.charge_request(caller).inspect_err(|failure| {
+            recording.rpc_error(TOO_MANY_REQUESTS);
+            recording.failed(failure);
+        })
     }
 
     /// The exchange of a request: over HTTP it travels with the request's parts.

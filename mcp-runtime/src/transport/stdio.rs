@@ -130,11 +130,18 @@ impl<R: AsyncRead + Send + Unpin> Reader<R> {
                 Err(envelope::error(None, INVALID_REQUEST, &message, None))
             }
         };
-        let caller = caller.map_err(|refusal| unauthenticated(refusal, read.as_ref()))?;
+        let caller = caller.map_err(|refusal| {
+            self.gate.sinks().refused(&refusal);
+            unauthenticated(refusal, read.as_ref())
+        })?;
         let recording = Recording::new(self.gate.sinks(), &caller, Correlation::new(), Via::Stdio);
         let limited = |id: Option<&Value>, failure: &Failure| {
             envelope::error(id, TOO_MANY_REQUESTS, &failure.message, Some(json!(failure)))
         };
+        if let Err(error) = &read {
+            let code = error["error"]["code"].as_i64().and_then(|code| i32::try_from(code).ok());
+            recording.rpc_error(code.unwrap_or(INVALID_REQUEST));
+        }
         let envelope = read.map_err(|error| match Exchange::unreadable(&self.gate, &caller, &recording) {
             Ok(()) => Some(error),
             Err(failure) => Some(limited(None, &failure)),

@@ -152,3 +152,34 @@ fn the_state_can_be_a_file() {
     let ping = serving.request().key(key["key"].as_str().unwrap()).message(&call(1, "ping", json!({})));
     assert_eq!(outcome(&ping.send().json()), "OK");
 }
+
+#[test]
+fn the_log_is_what_the_configuration_asks_for() {
+    let lines = |config: &str| {
+        let site = site(config);
+        let key = site.issue("tester", &["*"]);
+        let mut serving = site.serve();
+        serving.ask(&key, &call(1, "get_revenue", json!({"country": "Ruritania"})));
+        site.audit().wait_for(1);
+        serving.terminate();
+        serving.wait();
+        // Standard error ends with the process; its reader may be a moment behind.
+        let mut log = Vec::new();
+        mcp_tests::process::eventually("the cause is logged", || {
+            log.extend(serving.log());
+            log.iter().any(|line| line.contains("SELECT"))
+        });
+        log
+    };
+    let is_json = |line: &String| serde_json::from_str::<serde_json::Value>(line).is_ok();
+    let json = lines("");
+    assert!(json.iter().all(is_json), "a pipe gets JSON: {json:#?}");
+    let pretty = lines("[log]\nformat = \"pretty\"");
+    assert!(!pretty.iter().any(is_json), "{pretty:#?}");
+    assert!(pretty.iter().all(|line| !line.contains('\u{1b}')), "no colours in a pipe: {pretty:#?}");
+    let errors = lines("[log]\nformat = \"json\"\nfilter = \"error\"");
+    assert!(errors.iter().all(|line| is_json(line) && line.contains("\"ERROR\"")), "{errors:#?}");
+    let site = site("[log]\nfilter = \"info,=\"");
+    let (_, err) = mcp_tests::process::texts(&site.run(&["serve", "--http", "127.0.0.1:0"]));
+    assert!(err.contains("log.filter"), "{err}");
+}

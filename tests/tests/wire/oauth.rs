@@ -145,6 +145,10 @@ fn a_token_an_agent_and_a_subject_are_cut_off_from_the_command_line() {
         [token("a", "alice", "t1"), token("a", "alice", "t2"), token("b", "alice", "t3"), token("b", "bob", "t4")];
     let statuses = || [&first, &second, &third, &fourth].map(|token| fixture.status(token));
     assert_eq!(statuses(), [200; 4]);
+    let operators = || {
+        let written = fixture.site.path("audit.operator.jsonl").exists();
+        if written { fixture.site.operators_audit().records() } else { Vec::new() }
+    };
     let agent = format!("client:{}:a", fixture.authority.url());
     let steps: [(&[&str], &str, &str, [u16; 4]); 3] = [
         (&["token", "t1"], "token", "t1", [401, 200, 200, 200]),
@@ -152,10 +156,10 @@ fn a_token_an_agent_and_a_subject_are_cut_off_from_the_command_line() {
         (&["subject", "alice", "--issued-before-now"], "subject-issued", "alice", [401, 401, 401, 200]),
     ];
     for (arguments, kind, value, expected) in steps {
-        let before = fixture.site.audit().records().len();
+        let before = operators().len();
         let done = fixture.site.json(&[&["revoke"], arguments].concat());
         assert_eq!((&done["kind"], &done["value"]), (&json!(kind), &json!(value)));
-        let record = fixture.site.audit().records().remove(before);
+        let record = operators().remove(before);
         assert_eq!(record["method"], "revoke");
         assert_eq!((&record["via"], &record["outcome"]), (&json!("operator"), &json!("OK")));
         assert_eq!(record["arguments"], json!({ "kind": kind, "value": value, "keys": 0 }));

@@ -181,12 +181,20 @@ fn check_use(claims: &Map<String, Value>, kind: Kind) -> Result<(), &'static str
         Some(Value::String(name)) if ["bearer", "access_token"].contains(&name.to_ascii_lowercase().as_str()) => {}
         Some(_) => return Err("it is no bearer token"),
     }
-    if kind == Kind::Plain {
+    // Authorization servers say of refresh tokens, too, that they are active: in one of these claims they say what it is.
+    match claims.get("token_use") {
+        None => {}
+        Some(Value::String(name)) if name == "access_token" || name == "access" => {}
+        Some(_) => return Err("it is no access token"),
+    }
+    if kind != Kind::AccessToken {
         let typ = claims.get("typ").map(|typ| typ.as_str().unwrap_or_default().to_ascii_lowercase());
-        let is_other = typ.is_some_and(|typ| typ != "bearer" && typ != "jwt" && typ != "at+jwt");
-        if is_other || OF_ID_TOKENS.iter().any(|name| claims.contains_key(*name)) {
-            return Err("it looks like an ID token");
+        if typ.is_some_and(|typ| typ != "bearer" && typ != "jwt" && typ != "at+jwt") {
+            return Err("it is no access token");
         }
+    }
+    if kind == Kind::Plain && OF_ID_TOKENS.iter().any(|name| claims.contains_key(*name)) {
+        return Err("it looks like an ID token");
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use http::{HeaderValue, Uri};
+use http::{HeaderValue, StatusCode, Uri};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
@@ -124,9 +124,15 @@ impl Introspector {
                 Ok(said.map(Arc::new))
             }
             Err(error) => {
-                breaker.failures = breaker.failures.saturating_add(1);
-                if breaker.failures >= FAILURES {
-                    breaker.closed_until = Some(Instant::now() + PAUSE);
+                // What one token provokes (a firewall's 403, a 413) says nothing of the endpoint: a stranger could keep
+                // everybody out with it.
+                let by_token = matches!(&error, FetchError::Status(status) if status.is_client_error()
+                    && ![StatusCode::UNAUTHORIZED, StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(status));
+                if !by_token {
+                    breaker.failures = breaker.failures.saturating_add(1);
+                    if breaker.failures >= FAILURES {
+                        breaker.closed_until = Some(Instant::now() + PAUSE);
+                    }
                 }
                 tracing::error!(target: "mcp_runtime::auth", %error, "the introspection endpoint gives no answer");
                 Err(NoAnswer(Duration::from_secs(1)))

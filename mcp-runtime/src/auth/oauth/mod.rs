@@ -110,7 +110,12 @@ impl Tokens {
                 }
             })?,
         };
-        let stamp = self.revocations.check_at(&verified.caller).await?;
+        let stamp = self.revocations.check_at(&verified.caller).await.inspect_err(|refusal| {
+            // What is revoked is not told from memory any more, so that it counts as a failure like any other.
+            if matches!(refusal, Refusal::Invalid(_)) {
+                self.cache.remove(token);
+            }
+        })?;
         let caller = at(Arc::clone(&verified.caller), Timestamp::now())?;
         self.cache.insert(token, Verdict { stamp, ..verified }, self.revocations.watcher().policy.capacity);
         Ok(caller)
@@ -128,7 +133,9 @@ impl Tokens {
     async fn verified(&self, token: &str) -> Result<Verdict, Refusal> {
         let (issuer, index, parsed) = self.route(token)?;
         // An id that names the token in records and revocations without giving anything away.
-        let id = || format!("sha256:{}", hex(&Sha256::digest(token)[..16]));
+        // Of a signed one, what is signed: some signatures can be written in two ways.
+        let named = parsed.as_ref().and_then(|_| token.rsplit_once('.')).map_or(token, |(signed, _)| signed);
+        let id = || format!("sha256:{}", hex(&Sha256::digest(named)[..16]));
         let (caller, generation, until) = match (&issuer.check, parsed) {
             (Check::Signature(keys), Some(parsed)) => {
                 let (caller, generation) = issuer.by_signature(keys, &parsed, id).await?;

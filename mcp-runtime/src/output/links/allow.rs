@@ -50,7 +50,8 @@ impl Links {
 
     /// Whether something that loads by itself keeps this address: it is allowed, or it names no host.
     pub(super) fn keeps(&self, address: &str) -> bool {
-        let address = address.trim_matches(|c: char| c <= ' ');
+        // Addresses are parted from ASCII spaces by every reader, from others by some.
+        let address = address.trim_matches(|c: char| c <= ' ' || c.is_whitespace());
         // Brackets and quotes could start something else for who does not take the address for one.
         names_no_host(address) || (self.allows(address) && !has_brackets(address))
     }
@@ -284,6 +285,8 @@ mod tests {
             "x y",
             "https&colon;//evil.io",
             " //evil.io",
+            "\u{a0}//evil.io",
+            "\u{3000}https://evil.io\u{2003}",
             "blob:x",
             "\u{1}//evil.io",
         ] {

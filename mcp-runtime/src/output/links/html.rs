@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr3};
+use memchr::{memchr, memchr_iter, memchr3};
 
 use super::references::decoded;
 use super::{Links, REMOVED, css, keeps};
@@ -26,9 +26,13 @@ const OWN: &[&str] = &["data", "to", "from", "by", "values"];
 /// A tag is followed through its quotes by all the ways to read it at once: a quote may be one, or stand in the quotes of
 /// a tag around it. One pass, and an address that was judged is not read again.
 pub(super) fn scan(text: &str, links: &Links, edits: &mut Edits) {
+    let bytes = text.as_bytes();
+    if memchr(b'<', bytes).is_none() {
+        return;
+    }
     let mut scan = Scan {
         text,
-        bytes: text.as_bytes(),
+        bytes,
         links,
         any: 0,
         loading: 0,
@@ -36,6 +40,7 @@ pub(super) fn scan(text: &str, links: &Links, edits: &mut Edits) {
         named: 0,
         styled: 0,
         marks: (0, true),
+        quotes: memchr_iter(b'>', bytes).any(|at| is_mark(bytes, at)),
         line: 0,
         quoted: false,
     };
@@ -57,6 +62,8 @@ struct Scan<'a> {
     own: u8,
     /// Where the last name of a tag, or value without quotes, ends: quotes in it open nothing.
     named: usize,
+    /// Whether any line of the text starts as one of a block quote.
+    quotes: bool,
     /// Whether a line of the paragraph starts as one of a block quote: then `>` at the start of a line ends no tag.
     quoted: bool,
     /// Where it was asked last whether only marks stand before, and the answer.
@@ -149,11 +156,9 @@ impl Scan<'_> {
 
     /// Looks at the lines up to here.
     fn note_lines(&mut self, to: usize) {
-        while self.line <= to {
+        while self.quotes && self.line <= to {
             let rest = self.bytes.get(self.line..).unwrap_or_default();
-            // The mark may stand in a list.
-            let before = |byte: &&u8| !matches!(byte, b' ' | b'\t' | b'-' | b'*' | b'+' | b'.' | b')' | b'0'..=b'9');
-            match rest.iter().find(before) {
+            match rest.iter().find(|byte| !before_mark(**byte)) {
                 Some(b'>') => self.quoted = true,
                 // A blank line ends the paragraph, but for a tag that is still open.
                 Some(b'\n') => self.quoted &= self.any != 0,
@@ -201,6 +206,11 @@ impl Scan<'_> {
         let length = rest.iter().take_while(in_name).count();
         let end = start + length;
         let name = self.text.get(start..end).unwrap_or_default();
+        let outside = (self.any | self.loading | self.own) == 0;
+        if outside && self.bytes.get(end) == Some(&b'>') && !name.eq_ignore_ascii_case("style") {
+            // Without attributes, and closed: as if it had not been there.
+            return end + 1;
+        }
         if end > self.named {
             let rest = self.bytes.get(end..).unwrap_or_default();
             let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'>');
@@ -257,14 +267,15 @@ impl Scan<'_> {
         let Some(value) = self.text.get(inner.clone()) else { return equals + 1 };
         if value == REMOVED || (self.may_stay(holds, value) && self.may_stay(holds, &decoded(value))) {
             // An address that stays holds nothing that could start anything, but for attributes of a tag around it.
-            if !quoted || (holds == Holds::Address && !value.contains('=')) {
-                if value.contains('<') {
-                    self.loading |= BETWEEN;
-                    self.own |= BETWEEN;
-                }
-                return whole.end;
+            if quoted && (holds != Holds::Address || value.contains('=')) {
+                return start;
             }
-            return start;
+            if value.contains('<') {
+                self.loading |= BETWEEN;
+                self.own |= BETWEEN;
+            }
+            // An equals sign in the name of the tag is a part of it, and an attribute may follow.
+            return if equals < self.named { whole.end.min(self.named) } else { whole.end };
         }
         let edit = if quoted { inner } else { whole.clone() };
         edits.replace(edit, if quoted { REMOVED } else { "\"link removed\"" });
@@ -317,14 +328,27 @@ impl Scan<'_> {
                 return Value { start, whole: start..inner.end + 1, inner, quoted: true };
             }
             // No reader that wants the closing quote shows the tag; another takes what there is.
+            let blank = inside.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            let inside = inside.get(blank..).unwrap_or_default();
             let length = memchr3(b'>', b'<', b'\n', inside).unwrap_or(inside.len());
-            let inner = start + 1..start + 1 + length;
+            let inner = start + 1..start + 1 + blank + length;
             return Value { start, whole: start..inner.end, inner, quoted: true };
         }
         let ends = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'>';
         let length = rest.iter().position(ends).unwrap_or(rest.len());
         Value { start, inner: start..start + length, whole: start..start + length, quoted: false }
     }
+}
+
+/// What may stand before the mark of a block quote in its line: it may be in a list.
+const fn before_mark(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'-' | b'*' | b'+' | b'.' | b')' | b'0'..=b'9')
+}
+
+/// Whether the `>` here is the first mark of a line.
+fn is_mark(bytes: &[u8], at: usize) -> bool {
+    let before = bytes.get(..at).unwrap_or_default();
+    matches!(before.iter().rev().find(|byte| !before_mark(**byte)), None | Some(b'\n'))
 }
 
 /// Where the value of an attribute is: with its quotes, and without.

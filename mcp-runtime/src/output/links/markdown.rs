@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr2, memchr3, memmem};
+use memchr::{memchr2, memchr3, memmem, memrchr_iter};
 
 use super::paragraph::Paragraph;
 use super::{Labels, Links, REMOVED, keeps};
@@ -20,34 +20,22 @@ pub(super) fn scan(text: &str, links: &Links, labels: &mut Labels, edits: &mut E
     if memmem::find(bytes, b"![").is_none() && memmem::find(bytes, b"](").is_none() && !defines {
         return;
     }
-    let mut scan = Scan {
-        text,
-        bytes,
-        links,
-        open: Vec::new(),
-        last_open: None,
-        unclosed: false,
-        in_line: false,
-        start: 0,
-        paragraph: None,
-    };
-    let mut found = Found { images: Vec::new(), definitions: Vec::new() };
-    let mut at = 0;
-    while let Some(next) = bytes.get(at..).and_then(|rest| memchr3(b'[', b']', b'\n', rest)).map(|next| at + next) {
-        at = match bytes.get(next) {
-            Some(b'[') => scan.opened(next, edits),
-            Some(b']') => scan.closed(next, &mut found, edits),
-            _ => scan.line_feed(next),
-        };
-    }
-    if !defines && found.images.is_empty() {
-        return;
+    let mut found = Found { images: Vec::new(), definitions: Vec::new(), collects: defines && labels.shared };
+    Scan::new(text, links).run(&mut found, edits);
+    if defines && !found.collects && !found.images.is_empty() {
+        // Hardly ever: most texts with definitions have no images, and then nobody asks for them.
+        let mut again = Found { images: Vec::new(), definitions: Vec::new(), collects: true };
+        Scan::new(text, links).run(&mut again, &mut Edits::default());
+        found = again;
     }
     resolve(text, links, labels, &found, edits);
 }
 
 /// Takes the addresses of definitions that images use, or could use.
 fn resolve(text: &str, links: &Links, labels: &mut Labels, found: &Found, edits: &mut Edits) {
+    if !labels.shared && (found.images.is_empty() || found.definitions.is_empty()) {
+        return;
+    }
     labels.images.extend(found.images.iter().filter_map(|label| Some(normal(text.get(label.clone())?))));
     let mut read = 0;
     for (label, start) in &found.definitions {
@@ -76,27 +64,99 @@ fn resolve(text: &str, links: &Links, labels: &mut Labels, found: &Found, edits:
 struct Found {
     images: Vec<Range<usize>>,
     definitions: Vec<(Range<usize>, usize)>,
+    /// Definitions are asked for.
+    collects: bool,
+}
+
+/// Brackets that are open, and whether each is an image's: a stack of bits, which allocates nothing for a text as people
+/// write it.
+#[derive(Default)]
+struct Brackets {
+    depth: usize,
+    /// The last ones, the last of all lowest; the others by 64.
+    top: u64,
+    below: Vec<u64>,
+}
+
+impl Brackets {
+    fn push(&mut self, image: bool) {
+        if self.depth > 0 && self.depth.is_multiple_of(64) {
+            self.below.push(self.top);
+        }
+        self.top = self.top << 1 | u64::from(image);
+        self.depth += 1;
+    }
+
+    fn pop(&mut self) -> Option<bool> {
+        self.depth = self.depth.checked_sub(1)?;
+        let image = self.top & 1 == 1;
+        self.top >>= 1;
+        if self.depth.is_multiple_of(64) {
+            self.top = self.below.pop().unwrap_or_default();
+        }
+        Some(image)
+    }
+
+    fn clear(&mut self) {
+        self.depth = 0;
+        self.below.clear();
+    }
 }
 
 struct Scan<'a> {
     text: &'a str,
     bytes: &'a [u8],
     links: &'a Links,
-    /// Brackets that are open in the paragraph; whether each is an image's.
-    open: Vec<bool>,
+    /// In the paragraph.
+    open: Brackets,
     /// The last opening bracket, if no closing one came after it.
     last_open: Option<usize>,
     /// Behind the last `![` no bracket has closed. To who reads by a pattern, the next one ends the image.
     unclosed: bool,
     /// `![` stands in this line, and no `](` behind it: the same for another pattern.
     in_line: bool,
-    /// Where the paragraph starts.
-    start: usize,
     /// The paragraph, if there is an image in it.
     paragraph: Option<Paragraph>,
+    /// How far targets of `![[` have been judged, and where the first `]]` behind that is.
+    embedded: usize,
+    embeds_to: Option<usize>,
 }
 
-impl Scan<'_> {
+impl<'a> Scan<'a> {
+    fn new(text: &'a str, links: &'a Links) -> Self {
+        Self {
+            text,
+            bytes: text.as_bytes(),
+            links,
+            open: Brackets::default(),
+            last_open: None,
+            unclosed: false,
+            in_line: false,
+            paragraph: None,
+            embedded: 0,
+            embeds_to: None,
+        }
+    }
+
+    fn run(&mut self, found: &mut Found, edits: &mut Edits) {
+        let mut at = 0;
+        while let Some(next) = self.next(at) {
+            at = match self.bytes.get(next) {
+                Some(b'[') => self.opened(next, edits),
+                Some(b']') => self.closed(next, found, edits),
+                _ => self.line_feed(next),
+            };
+        }
+    }
+
+    /// The next byte that matters. Where nothing is open, the end of a line ends nothing.
+    fn next(&self, at: usize) -> Option<usize> {
+        let rest = self.bytes.get(at..)?;
+        let idle = self.open.depth == 0 && !self.in_line && self.paragraph.is_none();
+        let next = if idle { memchr2(b'[', b']', rest) } else { memchr3(b'[', b']', b'\n', rest) };
+        next.map(|next| at + next)
+    }
+
     fn opened(&mut self, at: usize, edits: &mut Edits) -> usize {
         let image = at.checked_sub(1).and_then(|before| self.bytes.get(before)) == Some(&b'!');
         if image {
@@ -108,21 +168,30 @@ impl Scan<'_> {
             self.open.push(image);
             self.last_open = Some(at);
             if image && self.paragraph.is_none() {
-                self.paragraph = Some(Paragraph::with_image(self.bytes, self.start, at));
+                self.paragraph = Some(Paragraph::with_image(self.bytes, self.paragraph_start(at), at));
             }
         }
         at + 1
     }
 
     /// `![[url]]`, as wikis embed images; other targets are names of pages.
-    fn embedded(&self, at: usize, edits: &mut Edits) {
-        let Some(rest) = self.text.get(at + 1..).filter(|_| self.bytes.get(at) == Some(&b'[')) else { return };
-        let rest = rest.get(..rest.floor_char_boundary(LONGEST_TARGET)).unwrap_or_default();
-        let target = rest.get(..rest.find("]]").unwrap_or(rest.len())).unwrap_or_default();
+    fn embedded(&mut self, at: usize, edits: &mut Edits) {
+        // What a target that was judged holds was judged with it.
+        if self.bytes.get(at) != Some(&b'[') || at < self.embedded {
+            return;
+        }
+        let start = at + 1;
+        if self.embeds_to.is_none_or(|end| end < start) {
+            let rest = self.bytes.get(start..).unwrap_or_default();
+            self.embeds_to = Some(start + memmem::find(rest, b"]]").unwrap_or(rest.len()));
+        }
+        let end = self.embeds_to.unwrap_or(start).min(self.text.floor_char_boundary(start + LONGEST_TARGET));
+        let target = self.text.get(start..end).unwrap_or_default();
         let target = target.split('|').next().unwrap_or_default();
+        self.embedded = start + target.len();
         let loads = target.contains([':', '\\', '&']) || target.contains("//");
         if loads && !keeps(self.links, target) {
-            edits.replace(at + 1..at + 1 + target.len(), REMOVED);
+            edits.replace(start..start + target.len(), REMOVED);
         }
     }
 
@@ -139,7 +208,7 @@ impl Scan<'_> {
         let follows = next.is_some_and(|byte| matches!(byte, b'(' | b'[' | b' ' | b'\n'));
         // Without an opening bracket of its own it may close an image of the string before.
         let image = popped == Some(true) || (follows && (popped.is_none() || self.is_ambiguous(at)));
-        if next == Some(b':') {
+        if next == Some(b':') && found.collects {
             found.definitions.extend(own.clone().map(|label| (label, at + 2)));
         }
         if image {
@@ -160,9 +229,18 @@ impl Scan<'_> {
         if rest.get(blank) == Some(&b'\n') {
             self.open.clear();
             self.paragraph = None;
-            self.start = at + 1 + blank;
         }
         at + 1 + blank
+    }
+
+    /// Where the paragraph starts that goes on here: behind a blank line.
+    fn paragraph_start(&self, at: usize) -> usize {
+        let before = self.bytes.get(..at).unwrap_or_default();
+        let blank = |end: &usize| {
+            let line = self.bytes.get(..*end).unwrap_or_default().iter().rev();
+            line.copied().find(|byte| !matches!(byte, b' ' | b'\t')) == Some(b'\n')
+        };
+        memrchr_iter(b'\n', before).find(blank).unwrap_or_default()
     }
 
     /// The label in brackets that starts here, perhaps behind a space, or escaped: not all readers heed that.

@@ -30,18 +30,25 @@ use super::edits::Edits;
 /// What stands in place of an address.
 const REMOVED: &str = "link removed";
 
-/// Labels of references, over the strings of one answer: an image in one string may take its address from another.
+/// Labels of references. Over the strings of one answer they are shared: an image in one string may take its address from
+/// another. What a text on its own says is for nobody else.
 #[derive(Debug, Default)]
 pub(super) struct Labels {
     /// Of images.
     images: BTreeSet<String>,
     /// Of addresses that are not allowed and still stand, for links that somebody has to follow.
     kept: BTreeSet<String>,
+    shared: bool,
     /// No address that is not allowed may stand.
     strict: bool,
 }
 
 impl Labels {
+    /// For the strings of an answer.
+    pub(super) fn shared() -> Self {
+        Self { shared: true, ..Self::default() }
+    }
+
     /// Whether an image of one string takes its address from another string.
     pub(super) fn meet(&self) -> bool {
         !self.strict && !self.images.is_disjoint(&self.kept)
@@ -49,7 +56,7 @@ impl Labels {
 
     /// For a second round, in which no definition keeps an address that is not allowed.
     pub(super) fn strict() -> Self {
-        Self { strict: true, ..Self::default() }
+        Self { strict: true, ..Self::shared() }
     }
 }
 

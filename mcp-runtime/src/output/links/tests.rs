@@ -55,6 +55,9 @@ fn inline_images_lose_their_address() {
         ("![a](https://example.com/?x![b](https://evil.io) y)", "![a](link removed y)"),
         ("![a](x![b](https://evil.io) y)", "![a](link removed y)"),
         ("![[https://evil.io/x.png]]", "![[link removed]]"),
+        ("![[a|![[https://evil.io]]", "![[a|![[link removed]]"),
+        ("![[https://evil.io ![[b]] ![[https://evil.io]]", "![[link removed]] ![[link removed]]"),
+        ("![a](\u{a0}//evil.io)", "![a](link removed)"),
         ("![[[^1]//evil.io/a]]", "![[link removed]]"),
         ("![a] [b](https://evil.io)", "![a] [b](link removed)"),
         ("![a [x](y \")]\")](https://evil.io)", "![a [x](y \")]\")](link removed)"),
@@ -62,6 +65,14 @@ fn inline_images_lose_their_address() {
         ("[![a $]$](https://evil.io)", "[![a $]$](link removed)"),
         ("a![b](https://evil.io)![c](https://evil.io)", "a![b](link removed)![c](link removed)"),
     ]);
+}
+
+#[test]
+fn brackets_pair_at_any_depth() {
+    for depth in [1, 63, 64, 65, 128, 1000] {
+        let inner = format!("![x\n{}{}\n]", "[".repeat(depth), "]".repeat(depth));
+        assert_eq!(defused(&format!("{inner}(https://evil.io)")), format!("{inner}(link removed)"), "{depth}");
+    }
 }
 
 #[test]
@@ -88,14 +99,14 @@ fn images_by_reference_lose_their_address() {
 #[test]
 fn an_image_and_its_address_meet_across_strings() {
     for strings in [["![a][b]", "[B]: https://evil.io"], ["[b]: https://evil.io", "![b]"]] {
-        let mut labels = Labels::default();
+        let mut labels = Labels::shared();
         let first: Vec<_> = strings.iter().map(|text| defuse(text, &allowed(), &mut labels).0).collect();
         let mut again = Labels::strict();
         let second: Vec<_> = strings.iter().map(|text| defuse(text, &allowed(), &mut again).0).collect();
         let left = if labels.meet() { second } else { first };
         assert!(!left.concat().contains("evil"), "{left:?}");
     }
-    let mut labels = Labels::default();
+    let mut labels = Labels::shared();
     defuse("![a][b]", &allowed(), &mut labels);
     defuse("[c]: https://evil.io", &allowed(), &mut labels);
     assert!(!labels.meet());
@@ -113,6 +124,7 @@ fn html_that_loads_loses_its_address() {
         ("<img\nsrc\n=\n\"\nhttps://evil.io\"\n>", "<img\nsrc\n=\n\"link removed\"\n>"),
         ("<img src=\"ht\ntps://evil.io\">", "<img src=\"link removed\">"),
         ("<img src=\"https://evil.io", "<img src=\"link removed"),
+        ("<img src=\"\n\n https://evil.io", "<img src=\"link removed"),
         ("<img src=&#104;ttps://evil.io>", "<img src=\"link removed\">"),
         ("<img srcset=\"a.png 1x, https://evil.io 2x\">", "<img srcset=\"link removed\">"),
         ("<source srcset='//evil.io'>", "<source srcset='link removed'>"),

@@ -28,11 +28,9 @@ pub(super) fn find(bytes: &[u8], at: usize) -> Step {
     if before(bytes, at, touches) || is_glued(bytes, at) || is_group_behind(bytes, at) || is_in_iban(bytes, at) {
         return next;
     }
-    let mut digits = Vec::new();
     let found = GROUPS.iter().filter(|groups| groups.first() == Some(&first)).find_map(|groups| {
-        digits.clear();
-        let end = matches(bytes, at, groups, &mut digits)?;
-        is_card(&digits).then_some(end)
+        let end = matches(bytes, at, groups)?;
+        is_card(bytes.get(at..end)?).then_some(end)
     });
     match found {
         Some(end) => Step::Found(Found { range: at..end, mask: MASK }),
@@ -70,7 +68,7 @@ fn is_in_iban(bytes: &[u8], at: usize) -> bool {
 }
 
 /// Reads groups of these lengths, parted by the same separator; the end if they are all there and nothing touches it.
-fn matches(bytes: &[u8], at: usize, groups: &[usize], digits: &mut Vec<u8>) -> Option<usize> {
+fn matches(bytes: &[u8], at: usize, groups: &[usize]) -> Option<usize> {
     let mut end = at;
     let mut separator = None;
     for (index, &length) in groups.iter().enumerate() {
@@ -87,7 +85,6 @@ fn matches(bytes: &[u8], at: usize, groups: &[usize], digits: &mut Vec<u8>) -> O
         if run(rest, 0, |byte| byte.is_ascii_digit()) != length {
             return None;
         }
-        digits.extend(bytes.get(end..end + length)?.iter().map(|digit| digit - b'0'));
         end += length;
     }
     let touched = match (bytes.get(end), bytes.get(end + 1)) {
@@ -102,10 +99,15 @@ fn matches(bytes: &[u8], at: usize, groups: &[usize], digits: &mut Vec<u8>) -> O
     (!touched).then_some(end)
 }
 
+/// The digits of a number that may be parted.
+fn digits(number: &[u8]) -> impl DoubleEndedIterator<Item = u32> {
+    number.iter().filter(|byte| byte.is_ascii_digit()).map(|digit| u32::from(digit - b'0'))
+}
+
 /// Issuer, length and check digit.
-fn is_card(digits: &[u8]) -> bool {
-    let prefix = digits.iter().take(4).fold(0_u32, |number, digit| number * 10 + u32::from(*digit));
-    let issued = match digits.len() {
+fn is_card(number: &[u8]) -> bool {
+    let prefix = digits(number).take(4).fold(0, |number, digit| number * 10 + digit);
+    let issued = match digits(number).count() {
         // Visa, UnionPay, Discover, in the long form as well.
         16 | 19 if matches!(prefix, 4000..=4999 | 6200..=6299 | 6011 | 6440..=6599) => true,
         // Mastercard, JCB.
@@ -116,24 +118,14 @@ fn is_card(digits: &[u8]) -> bool {
         14 => matches!(prefix, 3000..=3059 | 3600..=3699 | 3800..=3999),
         _ => false,
     };
-    issued && luhn(digits)
+    issued && luhn(number)
 }
 
-fn luhn(digits: &[u8]) -> bool {
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(index, digit)| {
-            let digit = u32::from(*digit);
-            if index % 2 == 0 {
-                digit
-            } else if digit > 4 {
-                2 * digit - 9
-            } else {
-                2 * digit
-            }
-        })
-        .sum();
-    sum.is_multiple_of(10)
+fn luhn(number: &[u8]) -> bool {
+    let weighed = digits(number).rev().enumerate().map(|(place, digit)| match (place % 2, digit) {
+        (0, _) => digit,
+        (_, 5..) => 2 * digit - 9,
+        _ => 2 * digit,
+    });
+    weighed.sum::<u32>().is_multiple_of(10)
 }

@@ -55,7 +55,7 @@ impl ser::Error for Problem {
 /// Serialises a value, sanitised. Stops as soon as more than the bound came in: what is built never outgrows it by more
 /// than a constant factor.
 pub(crate) fn to_clean_value<T: Serialize + ?Sized>(value: &T, bounds: &OutputBounds) -> Result<Clean<Value>, Problem> {
-    let (clean, labels) = serialize_at(value, Level::Plain, bounds, Labels::default())?;
+    let (clean, labels) = serialize_at(value, Level::Plain, bounds, Labels::shared())?;
     // An image in one string and its address in another: again, with no such address in any.
     if labels.meet() { Ok(serialize_at(value, Level::Plain, bounds, Labels::strict())?.0) } else { Ok(clean) }
 }

@@ -177,7 +177,7 @@ pub(super) fn hash(line: &[u8]) -> Hash {
 
 /// As it stands in lines.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    crate::telemetry::redact::hex(bytes, &mut text);
+    text
 }

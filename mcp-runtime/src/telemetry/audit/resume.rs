@@ -8,7 +8,12 @@ use crate::telemetry::redact::Key;
 /// audit log.
 pub(super) fn resume(key: Key, end: &[u8], buffer: &mut Vec<u8>) -> Option<Chain> {
     let whole = end.iter().rposition(|byte| *byte == b'\n').map_or(0, |feed| feed + 1);
-    let (lines, torn) = end.split_at(whole);
+    let (mut lines, mut torn) = end.split_at(whole);
+    if Line::read(torn).is_some() {
+        // A whole line that lacks its line feed alone.
+        buffer.push(b'\n');
+        (lines, torn) = (end, &[]);
+    }
     let mut unsealed: u64 = 0;
     let mut last = None;
     for line in lines.split(|byte| *byte == b'\n').rev().filter(|line| !line.is_empty()) {

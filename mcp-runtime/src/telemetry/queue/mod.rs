@@ -258,7 +258,7 @@ impl Worker {
                 let count = state.records.len().min(BATCH);
                 let batch: Vec<_> = state.records.drain(..count).collect();
                 if !batch.is_empty() {
-                    self.worked = since;
+                    self.worked = Instant::now();
                 }
                 self.shared.emptied.notify_all();
                 return Work { batch, last: state.records.is_empty(), flush: state.flush, ending: state.ending };

@@ -10,7 +10,7 @@ use crate::output::mask_secrets;
 /// The text with everything replaced that the classes find. Takes time linear in the length of the text, whatever it
 /// holds, and allocates only if something is found.
 pub(super) fn redact<'a>(text: &'a str, classes: &Redaction) -> Cow<'a, str> {
-    let masked = if classes.credentials || classes.cards {
+    let masked = if text.len() >= super::SHORTEST && (classes.credentials || classes.cards) {
         mask_secrets(text, |is_card| if is_card { classes.cards } else { classes.credentials })
     } else {
         Cow::Borrowed(text)

@@ -261,9 +261,11 @@ impl Backend {
             return cleaned(answer, id).await;
         };
         if let Some(scopes) = &reply.step_up {
+            exchange.recording().rpc_error(envelope::FORBIDDEN);
             return reply::step_up(id, scopes, &self.challenges);
         }
         if let (Some(failure), RateLimited::Http429) = (&reply.rate_limited, self.rate_limited) {
+            exchange.recording().rpc_error(envelope::TOO_MANY_REQUESTS);
             answer = reply::too_many_requests(id, failure);
         }
         if reply.malformed {

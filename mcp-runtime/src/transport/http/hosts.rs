@@ -1,5 +1,7 @@
 //! Which `Host` and `Origin` headers are let in: the defence against DNS rebinding and against pages of other sites.
 
+use std::net::IpAddr;
+
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, Uri};
 
@@ -7,7 +9,7 @@ use crate::config::Http;
 
 /// The names of this server and the origins that may call it.
 #[derive(Debug)]
-pub(super) struct Hosts {
+pub(crate) struct Hosts {
     names: Vec<String>,
     origins: Vec<String>,
     scheme: &'static str,
@@ -15,21 +17,25 @@ pub(super) struct Hosts {
 
 impl Hosts {
     pub(super) fn new(config: &Http) -> Self {
-        let own = config.address.ip();
+        let scheme = if config.behind_tls_proxy { "https" } else { "http" };
+        let origins = config.allowed_origins.iter().map(|origin| origin.to_ascii_lowercase()).collect();
+        Self { origins, scheme, ..Self::of(config.address.ip(), &config.allowed_hosts) }
+    }
+
+    /// The names of an address: loopback's, its own, and these. No origin may call.
+    pub(crate) fn of(own: IpAddr, allowed: &[String]) -> Self {
         let mut names: Vec<String> =
             ["localhost", "127.0.0.1", "[::1]"].iter().map(|name| (*name).to_owned()).collect();
         if !own.is_unspecified() {
             names.push(if own.is_ipv6() { format!("[{own}]") } else { own.to_string() });
         }
-        names.extend(config.allowed_hosts.iter().map(|name| name.to_ascii_lowercase()));
-        let scheme = if config.behind_tls_proxy { "https" } else { "http" };
-        let origins = config.allowed_origins.iter().map(|origin| origin.to_ascii_lowercase()).collect();
-        Self { names, origins, scheme }
+        names.extend(allowed.iter().map(|name| name.to_ascii_lowercase()));
+        Self { names, origins: Vec::new(), scheme: "http" }
     }
 
     /// Whether the request names this server: by one `Host` header, and by the same name in an absolute URI (RFC 9112,
     /// section 3.2). A name that is allowed without a port is allowed with any.
-    pub(super) fn allow_host(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+    pub(crate) fn allow_host(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let mut hosts = headers.get_all(HOST).iter();
         let header = match (hosts.next(), hosts.next()) {
             (_, Some(_)) => return false,

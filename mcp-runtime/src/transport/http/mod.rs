@@ -35,6 +35,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config;
 use address::Proxies;
 
+#[cfg(feature = "prometheus")]
+pub(crate) use hosts::Hosts;
 pub use service::HttpService;
 
 /// How long the head of a request may take to arrive.

@@ -237,6 +237,7 @@ impl Inner {
     }
 
     fn refuse(&self, refusal: Refusal, parts: &Parts) -> Answer {
+        self.gate.sinks().refused(&refusal);
         let client = self.client(parts);
         tracing::debug!(target: "mcp_runtime::auth", %client, refusal = ?refusal, "refused");
         if matches!(refusal, Refusal::Invalid(_) | Refusal::Malformed)
@@ -259,6 +260,7 @@ impl Inner {
         if let Some(revision) = version::claimed(&parts.headers) {
             recording.speaks(revision);
         }
+        recording.came_from(|origin| origin.set_http(&parts, self.client(&parts)));
         let unread = |answer| match Exchange::unreadable(&self.gate, caller, &recording) {
             Ok(()) => answer,
             Err(failure) => reply::too_many_requests(None, &failure),
@@ -272,7 +274,10 @@ impl Inner {
         }
         let envelope = match envelope::read(&body) {
             Ok(envelope) => envelope,
-            Err(rejection) => return unread(reply::json(StatusCode::BAD_REQUEST, &rejection.to_json())),
+            Err(rejection) => {
+                recording.rpc_error(rejection.code);
+                return unread(reply::json(StatusCode::BAD_REQUEST, &rejection.to_json()));
+            }
         };
         match Exchange::begin(&self.gate, Arc::clone(caller), &envelope, Via::Http, recording) {
             Ok(exchange) => self.answer(parts, body, &envelope, exchange, sender).await,
@@ -290,6 +295,7 @@ impl Inner {
         sender: Sender,
     ) -> Answer {
         if let Err(error) = version::check(&parts.headers, envelope) {
+            exchange.recording().rpc_error(error.code.0);
             return self.backend.refuse(envelope, &exchange, reply::error(envelope.id.as_ref(), &error));
         }
         // What rmcp keeps of a request while it works is large.

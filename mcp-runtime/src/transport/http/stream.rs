@@ -25,6 +25,9 @@ use crate::transport::render;
 /// How often the credential of an open stream is looked at again.
 const CHECK_TIME: Duration = Duration::from_secs(1);
 
+/// How long a stream stays whose credential nobody can be asked about.
+const OUTAGE: Duration = Duration::from_secs(30);
+
 /// How long a client may leave an event unread.
 const READ_TIME: Duration = Duration::from_secs(30);
 
@@ -148,6 +151,7 @@ async fn send(read: Vec<Event>, mut events: Events, watch: Watch, sender: mpsc::
             return;
         }
     }
+    let mut told = tokio::time::Instant::now();
     let mut check = tokio::time::interval(CHECK_TIME);
     check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -159,10 +163,12 @@ async fn send(read: Vec<Event>, mut events: Events, watch: Watch, sender: mpsc::
                 Either::Left(_) => return,
                 Either::Right((Either::Left((event, _)), _)) => event,
                 Either::Right((Either::Right(_), _)) => {
-                    if watch.is_good().await {
-                        continue;
+                    match watch.is_good().await {
+                        Some(true) => told = tokio::time::Instant::now(),
+                        None if told.elapsed() < OUTAGE => {}
+                        _ => return,
                     }
-                    return;
+                    continue;
                 }
             }
         };
@@ -184,12 +190,12 @@ impl Watch {
         }
     }
 
-    /// Whether the credential still stands for the same caller. Where that cannot be told, the stream stays: it was let
-    /// in, and whatever it asks for anew is asked for again.
-    async fn is_good(&self) -> bool {
+    /// Whether the credential still stands for the same caller; `None` where that cannot be told.
+    async fn is_good(&self) -> Option<bool> {
         match verify(&*self.authenticate, &self.credential).await {
-            Ok(caller) => caller.agent() == self.caller.agent() && caller.subject() == self.caller.subject(),
-            Err(refusal) => matches!(refusal, Refusal::Unavailable { .. }),
+            Ok(caller) => Some(caller.agent() == self.caller.agent() && caller.subject() == self.caller.subject()),
+            Err(Refusal::Unavailable { .. }) => None,
+            Err(_) => Some(false),
         }
     }
 

@@ -229,20 +229,20 @@ fn body(id: &str, method: &str, params: &str, meta: &str, layout: &str) -> Strin
 }
 
 /// A header that says what it should, or something else, or stands there twice, or not at all.
-fn header(name: &'static str, right: String, wrong: Vec<&'static str>) -> BoxedStrategy<Vec<(&'static str, Vec<u8>)>> {
+fn header(name: &'static str, right: &str, wrong: Vec<&'static str>) -> BoxedStrategy<Vec<(&'static str, Vec<u8>)>> {
     let one = move |value: &str| vec![(name, value.as_bytes().to_vec())];
-    let twice = vec![(name, right.clone().into_bytes()), (name, right.clone().into_bytes())];
+    let twice = [one(right), one(right)].concat();
     prop_oneof![
-        24 => Just(one(&right)),
-        1 => select(wrong).prop_map(move |wrong| one(wrong)),
+        24 => Just(one(right)),
+        1 => select(wrong).prop_map(one),
         1 => Just(twice),
         1 => Just(Vec::new()),
     ]
     .boxed()
 }
 
-fn headers(method: &str, tool: Option<String>) -> BoxedStrategy<Vec<(&'static str, Vec<u8>)>> {
-    let accept = "application/json, text/event-stream".to_owned();
+fn headers(method: &str, tool: Option<&str>) -> BoxedStrategy<Vec<(&'static str, Vec<u8>)>> {
+    let accept = "application/json, text/event-stream";
     let accepts = vec![
         "application/json",
         "*/*",
@@ -250,7 +250,7 @@ fn headers(method: &str, tool: Option<String>) -> BoxedStrategy<Vec<(&'static st
         "application/json;q=0, text/event-stream",
         "application/json;a=\",\", text/event-stream",
     ];
-    let name = tool.clone().unwrap_or_default();
+    let name = tool.unwrap_or_default();
     let plain = name.is_ascii();
     let names = vec!["echo", "=?base64?bm90ZQ==?=", "=?base64?bm90Z?=", "ECHO", "", "\u{e9}"];
     let optional = |name: &'static str, values: Vec<&'static str>| {
@@ -261,12 +261,12 @@ fn headers(method: &str, tool: Option<String>) -> BoxedStrategy<Vec<(&'static st
     };
     let is_call = method == "tools/call";
     (
-        header("content-type", "application/json".to_owned(), vec!["text/plain", "application/json; charset=utf-8"]),
+        header("content-type", "application/json", vec!["text/plain", "application/json; charset=utf-8"]),
         header("accept", accept, accepts),
-        header("mcp-protocol-version", "2026-07-28".to_owned(), vec!["2025-11-25", "2099-01-01", "x", ""]),
-        header("mcp-method", method.to_owned(), vec!["tools/list", "tools/call", "TOOLS/CALL", "", "\u{e9}"]),
+        header("mcp-protocol-version", "2026-07-28", vec!["2025-11-25", "2099-01-01", "x", ""]),
+        header("mcp-method", method, vec!["tools/list", "tools/call", "TOOLS/CALL", "", "\u{e9}"]),
         if is_call && plain { header("mcp-name", name, names) } else { optional("mcp-name", names).boxed() },
-        if tool.as_deref() == Some("regional") {
+        if tool == Some("regional") {
             optional("mcp-param-region", vec!["eu", "EU", "=?base64?w6k=?=", "=?base64?w6k?="]).boxed()
         } else {
             optional("mcp-param-region", vec!["eu"]).boxed()
@@ -306,7 +306,7 @@ pub(super) fn request() -> BoxedStrategy<Request> {
         .prop_flat_map(|(method, layout)| (Just(method), Just(layout), params(method), id(), meta()))
         .prop_flat_map(|(method, layout, (params, tool), id, meta)| {
             let body = body(&id, method, &params, &meta, &layout).into_bytes();
-            headers(method, tool).prop_map(move |headers| Request { body: body.clone(), headers })
+            headers(method, tool.as_deref()).prop_map(move |headers| Request { body: body.clone(), headers })
         })
         .boxed()
 }

@@ -51,6 +51,7 @@ async fn what_is_wrong_in_the_claims_is_refused() {
         json!({ "cnf": false }),
         json!({ "token_type": "DPoP" }),
         json!({ "token_type": 7 }),
+        json!({ "token_use": "id" }),
     ];
     for changes in refused {
         let verdict = site.ask(&site.token_with(&changes)).await;

@@ -96,6 +96,9 @@ async fn an_answer_is_checked_like_a_token() {
         json!({ "cnf": { "x5t#S256": "x" } }),
         json!({ "token_type": "DPoP" }),
         json!({ "token_type": "refresh_token" }),
+        json!({ "token_use": "refresh_token" }),
+        json!({ "token_use": 1 }),
+        json!({ "typ": "Offline" }),
     ] {
         let mut answer = site.claims_with(&changes);
         answer["active"] = json!(true);

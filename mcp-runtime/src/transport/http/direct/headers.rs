@@ -125,6 +125,11 @@ fn decoded(value: &str) -> Option<Cow<'_, str>> {
 
 /// Whether the client takes JSON and event streams both, named as such and not weighed with zero.
 fn accepts(headers: &HeaderMap) -> bool {
+    // As clients write it.
+    let mut values = headers.get_all(ACCEPT).iter();
+    if values.next().is_some_and(|value| value == "application/json, text/event-stream") {
+        return true;
+    }
     let (mut json, mut events) = (false, false);
     for value in headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()) {
         for entry in unquoted(value, ',') {

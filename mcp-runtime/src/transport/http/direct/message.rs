@@ -55,6 +55,9 @@ pub(super) struct Message<'a> {
     pub(super) name: Cow<'a, str>,
     /// The arguments of a call, as text and read.
     pub(super) arguments: Option<(&'a str, Map<String, Value>)>,
+    /// Where the request stands in a trace, in its own words.
+    pub(super) traceparent: Option<Cow<'a, str>>,
+    pub(super) tracestate: Option<Cow<'a, str>>,
     /// Nothing stands in it that asks for more than an answer: a progress token, a log level, an input response, a
     /// cursor, or something that is not known here.
     pub(super) plain: bool,
@@ -82,7 +85,8 @@ pub(super) fn read(body: &[u8]) -> Option<Message<'_>> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let top = deserializer.deserialize_map(Top).ok()?;
     deserializer.end().ok()?;
-    let Params { name, arguments, version, has_capabilities, mut plain } = top.params?;
+    let Params { name, arguments, meta, mut plain } = top.params?;
+    let Meta { version, has_capabilities, traceparent, tracestate, .. } = meta;
     if version.as_deref() != Some(REVISION) || !has_capabilities {
         return None;
     }
@@ -100,7 +104,8 @@ pub(super) fn read(body: &[u8]) -> Option<Message<'_>> {
         Some(_) => return None,
     };
     plain &= top.plain;
-    Some(Message { id: top.id, method: top.method, name: name.unwrap_or_default(), arguments, plain })
+    let name = name.unwrap_or_default();
+    Some(Message { id: top.id, method: top.method, name, arguments, traceparent, tracestate, plain })
 }
 
 /// A key, borrowed where it has no escapes.
@@ -203,8 +208,7 @@ struct ParamsSeed;
 struct Params<'a> {
     name: Option<Cow<'a, str>>,
     arguments: Option<&'a RawValue>,
-    version: Option<Cow<'a, str>>,
-    has_capabilities: bool,
+    meta: Meta<'a>,
     plain: bool,
 }
 
@@ -237,8 +241,9 @@ impl<'de> Visitor<'de> for ParamsSeed {
                 }
             }
         }
-        let Some(Meta { version, has_capabilities, plain }) = meta else { return elsewhere() };
-        Ok(Params { name, arguments, version, has_capabilities, plain: plain && others.is_empty() })
+        let Some(meta) = meta else { return elsewhere() };
+        let plain = meta.plain && others.is_empty();
+        Ok(Params { name, arguments, meta, plain })
     }
 }
 
@@ -248,6 +253,8 @@ struct MetaSeed;
 struct Meta<'a> {
     version: Option<Cow<'a, str>>,
     has_capabilities: bool,
+    traceparent: Option<Cow<'a, str>>,
+    tracestate: Option<Cow<'a, str>>,
     plain: bool,
 }
 
@@ -267,7 +274,7 @@ impl<'de> Visitor<'de> for MetaSeed {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Meta<'de>, A::Error> {
-        let (mut version, mut capabilities) = (None, None);
+        let (mut version, mut capabilities, mut traceparent, mut tracestate) = (None, None, None, None);
         let mut plain = true;
         let mut others = skip::Keys::default();
         while let Some(key) = map.next_key_seed(Key)? {
@@ -276,6 +283,9 @@ impl<'de> Visitor<'de> for MetaSeed {
                 "io.modelcontextprotocol/clientCapabilities" => {
                     once(&mut capabilities, map.next_value::<&RawValue>()?.get())?;
                 }
+                // Of another type they mean nothing: that is for the other way.
+                "traceparent" => once(&mut traceparent, map.next_value_seed(Key)?)?,
+                "tracestate" => once(&mut tracestate, map.next_value_seed(Key)?)?,
                 _ => {
                     plain &= !matches!(&*key, "progressToken" | "io.modelcontextprotocol/logLevel");
                     others.add(key)?;
@@ -283,7 +293,8 @@ impl<'de> Visitor<'de> for MetaSeed {
                 }
             }
         }
-        Ok(Meta { version, has_capabilities: capabilities.is_some_and(are_capabilities), plain })
+        let has_capabilities = capabilities.is_some_and(are_capabilities);
+        Ok(Meta { version, has_capabilities, traceparent, tracestate, plain })
     }
 }
 

@@ -104,6 +104,8 @@ impl Direct {
         if !headers::describe(&parts.headers, &message) {
             return None;
         }
+        recording.speaks(message::REVISION);
+        recording.came_from(|origin| origin.set_trace(message.traceparent.as_deref(), message.tracestate.as_deref()));
         let known = self.find(&message);
         if let Some(known) = known
             && let Err(problem) = known.check(parts, &message, caller)
@@ -151,10 +153,14 @@ impl Direct {
         let reply = Reply::to(&decision, caller);
         let id_value = || serde_json::from_str(message.id).ok();
         if let Some(scopes) = &reply.step_up {
+            recording.rpc_error(envelope::FORBIDDEN);
             return reply::step_up(id_value().as_ref(), scopes, &self.challenges);
         }
         let mut answer = match (&reply.rate_limited, self.rate_limited) {
-            (Some(failure), RateLimited::Http429) => reply::too_many_requests(id_value().as_ref(), failure),
+            (Some(failure), RateLimited::Http429) => {
+                recording.rpc_error(envelope::TOO_MANY_REQUESTS);
+                reply::too_many_requests(id_value().as_ref(), failure)
+            }
             _ => answer::decided(message.id, decision),
         };
         if reply.malformed {
@@ -188,6 +194,7 @@ impl Direct {
     /// A request whose headers do not mirror its arguments.
     fn refuse(&self, message: &Message<'_>, problem: &str, caller: &Caller, recording: &Recording) -> Answer {
         recording.identify(message.method.as_str(), &message.id_text());
+        recording.rpc_error(ErrorCode::HEADER_MISMATCH.0);
         let id = message.id_value();
         match Exchange::unreadable(&self.gate, caller, recording) {
             Ok(()) => {

@@ -1,0 +1,156 @@
+//! The steps of one call in process: nanoseconds and allocations of each, and of all of them together; then what changes
+//! with the number of agents, and how much memory one that is idle takes.
+//!
+//! `cargo xtask bench call` prints the tables.
+
+mod server;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::request::Parts;
+use mcp_runtime::auth::{ApiKeys, CredentialStore, MemoryStore, NewKey};
+use mcp_runtime::caller::{Agent, Caller};
+use mcp_runtime::config::Config;
+use mcp_runtime::gate::steps::Steps;
+use mcp_runtime::limit::{Bucket, Identity, Limit, Memory};
+use mcp_runtime::scope::Grants;
+use mcp_runtime::spec::Window;
+use mcp_runtime::{Json, Protected};
+use server::{ARGUMENTS, One, body, filed};
+
+/// Calls in a batch, and batches; the median batch counts.
+const CALLS: usize = 2_000;
+const BATCHES: usize = 41;
+
+/// What a step costs.
+#[derive(Clone, Copy)]
+struct Cost {
+    nanos: f64,
+    allocations: f64,
+}
+
+/// Measures a step. What it takes is made beforehand, what it gives is dropped within: that belongs to its cost.
+fn measure<I, O>(mut make: impl FnMut() -> I, mut step: impl FnMut(I) -> O) -> Cost {
+    let mut nanos: Vec<f64> = (0..BATCHES)
+        .map(|_| {
+            let inputs: Vec<I> = (0..CALLS).map(|_| make()).collect();
+            let began = Instant::now();
+            for input in inputs {
+                std::hint::black_box(step(std::hint::black_box(input)));
+            }
+            began.elapsed().as_nanos() as f64 / CALLS as f64
+        })
+        .collect();
+    nanos.sort_unstable_by(f64::total_cmp);
+    let inputs: Vec<I> = (0..CALLS).map(|_| make()).collect();
+    let counted = allocation_counter::measure(|| inputs.into_iter().for_each(|input| drop(step(input))));
+    Cost { nanos: nanos[BATCHES / 2], allocations: (counted.count_total as f64 / CALLS as f64).round() }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        steps().await?;
+        agents();
+        Ok(())
+    })
+}
+
+async fn steps() -> Result<(), Box<dyn std::error::Error>> {
+    let store: Arc<dyn CredentialStore> = Arc::new(MemoryStore::new());
+    let new =
+        NewKey { agent: "reporting".into(), scopes: vec!["record.write".into()], on_behalf_of: None, lifetime: None };
+    let issued = store.issue(&new).await?;
+    let keys = Arc::new(ApiKeys::start(store).await?);
+    let protected = Protected::new(One, Config::default())?;
+    let agent = Agent::key("reporting")?;
+    let caller = Arc::new(Caller::new(agent, "key").with_grants(Grants::with_wildcards(["record.write"])?));
+    let steps = Steps::new(protected.gate(), "file", caller);
+    let body = body();
+    let parts = parts(issued.key.expose());
+    let sent = steps.read(ARGUMENTS);
+    let values = steps.validate(sent.clone());
+    let answer = steps.run(values.clone()).await.ok_or("the tool does not run")?;
+    let answered = || steps.finish(answer.clone());
+
+    let mut rows = vec![
+        ("envelope and headers, arguments read", measure(|| (), |()| steps.envelope(&parts.headers, body.as_bytes()))),
+        ("identify: API key", measure(|| (), |()| at_once(steps.identify(&*keys, &parts)))),
+        ("find the tool, scopes", measure(|| (), |()| steps.scopes())),
+        ("three limits", measure(|| (), |()| steps.limits())),
+        ("validate ten arguments", measure(|| sent.clone(), |sent| steps.validate(sent))),
+    ];
+    let run = measure(|| values.clone(), |values| at_once(steps.run(values)));
+    let sanitise = measure(|| filed(17), |filed| steps.sanitise(Json(filed)));
+    rows.push((
+        "decode them, run the tool that does nothing",
+        Cost { nanos: run.nanos - sanitise.nanos, allocations: run.allocations - sanitise.allocations },
+    ));
+    rows.push(("hygiene of the output", sanitise));
+    rows.push((
+        "check against the output schema, text for the model",
+        measure(|| answer.clone(), |answer| steps.finish(answer)),
+    ));
+    rows.push(("record, to nowhere", measure(|| (), |()| steps.record(&sent))));
+    rows.push(("write the answer", measure(|| answered().expect("an answer"), |answered| steps.render(answered))));
+
+    let sum = rows.iter().fold(Cost { nanos: 0.0, allocations: 0.0 }, |sum, (_, cost)| Cost {
+        nanos: sum.nanos + cost.nanos,
+        allocations: sum.allocations + cost.allocations,
+    });
+    println!("| step | ns | share | allocations |");
+    println!("| --- | --: | --: | --: |");
+    for (name, Cost { nanos, allocations }) in &rows {
+        println!("| {name} | {nanos:.0} | {:.0} % | {allocations:.0} |", nanos / sum.nanos * 100.0);
+    }
+    println!("| **all** | **{:.0}** | | **{:.0}** |", sum.nanos, sum.allocations);
+    Ok(())
+}
+
+/// What a future gives that does not wait.
+fn at_once<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    match future.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+        std::task::Poll::Ready(output) => Some(output),
+        std::task::Poll::Pending => None,
+    }
+}
+
+fn parts(key: &str) -> Parts {
+    let request = http::Request::post("/mcp")
+        .header("authorization", format!("Bearer {key}"))
+        .header("content-type", "application/json")
+        .header("accept", "application/json, text/event-stream")
+        .header("mcp-protocol-version", "2026-07-28")
+        .header("mcp-method", "tools/call")
+        .header("mcp-name", "file");
+    request.body(()).map(|request| request.into_parts().0).expect("a request")
+}
+
+/// The limiter with more and more agents.
+fn agents() {
+    // So slow that nobody is forgotten meanwhile, with so large a burst that nobody is refused.
+    let window = [Window::new(1_000, 86_400, 100_000_000)];
+    let limit = |bucket| Limit::new(bucket, &window).expect("a window");
+    let limits = [limit(Bucket::Agent), limit(Bucket::AgentTool(3)), limit(Bucket::Tool(3))];
+    println!("\n| agents | three limits, ns | bytes an agent |");
+    println!("| --: | --: | --: |");
+    for count in [1, 1_000, 1_000_000] {
+        let names: Vec<Agent> =
+            (0..count).map(|index| Agent::key(&format!("agent-{index:07}")).expect("a name")).collect();
+        let memory = Memory::with_capacity(2_000_000);
+        let charge = |agent| memory.charge(Identity { agent, subject: None }, &limits, 1).is_ok();
+        let taken = allocation_counter::measure(|| names.iter().for_each(|agent| assert!(charge(agent))));
+        let mut next = 0;
+        let cost = measure(
+            || {
+                // Never the one that was charged just before.
+                next = (next + 7_919) % count;
+                &names[next]
+            },
+            charge,
+        );
+        println!("| {count} | {:.0} | {:.0} |", cost.nanos, taken.bytes_current as f64 / count as f64);
+    }
+}

@@ -1,0 +1,8 @@
+//! What leaves a server for the tools that people watch it with.
+
+#![allow(clippy::float_cmp, reason = "what is compared are counts")]
+
+mod admin;
+mod counts;
+mod otel;
+mod receiver;
