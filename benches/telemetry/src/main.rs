@@ -6,6 +6,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
+use cpu_time::ThreadTime;
 use mcp_runtime::config::Config;
 use mcp_runtime::server;
 use mcp_runtime::telemetry::{Otel, Telemetry};
@@ -14,8 +15,8 @@ use serde_json::json;
 use tracing_subscriber::layer::SubscriberExt;
 
 /// Calls a round, and rounds of everything.
-const CALLS: u32 = 5000;
-const ROUNDS: usize = 31;
+const CALLS: u32 = 1000;
+const ROUNDS: usize = 101;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -36,53 +37,50 @@ impl Bench {
     }
 }
 
-/// One way to run: what is measured, and what it is compared with.
-struct Case {
-    name: &'static str,
-    base: Option<usize>,
+/// One way to run.
+struct Way {
     tool: &'static str,
     client: Client,
     dispatch: Option<tracing::Dispatch>,
-    took: Vec<f64>,
 }
 
-fn case(name: &'static str, base: Option<usize>, config: &str, collector: SocketAddr) -> Result<Case, Error> {
-    let otel =
-        format!("[otel]\nendpoint = \"http://{collector}\"\nprotocol = \"http\"\nqueue = 100000\ndelay = \"200ms\"\n");
-    let config = Config::parse(&config.replace("[otel]\n", &otel))?;
-    let otel = Otel::start(&config, "bench", "1")?;
-    let is_traced = name.contains("tracing");
-    let dispatch =
-        otel.as_ref().filter(|_| is_traced).map(|otel| tracing_subscriber::registry().with(otel.layer()).into());
-    let telemetry = otel.into_iter().fold(Telemetry::new(), Telemetry::otel);
-    let client = Client::with_telemetry(Bench, config, telemetry)?;
-    let tool = if is_traced { "traced" } else { "answer" };
-    Ok(Case { name, base, tool, client, dispatch, took: Vec::new() })
-}
+impl Way {
+    /// `tool` is called under a configuration; `[otel]` in it is completed with the collector.
+    fn new(tool: &'static str, config: &str, collector: SocketAddr) -> Result<Self, Error> {
+        let otel = format!(
+            "[otel]\nendpoint = \"http://{collector}\"\nprotocol = \"http\"\nqueue = 100000\ndelay = \"200ms\"\n"
+        );
+        let config = Config::parse(&config.replace("[otel]\n", &otel))?;
+        let otel = Otel::start(&config, "bench", "1")?;
+        let layer = otel.as_ref().filter(|_| tool == "traced").map(Otel::layer);
+        let dispatch = layer.map(|layer| tracing_subscriber::registry().with(layer).into());
+        let telemetry = otel.into_iter().fold(Telemetry::new(), Telemetry::otel);
+        let client = Client::with_telemetry(Bench, config, telemetry)?;
+        Ok(Self { tool, client, dispatch })
+    }
 
-/// The processor time of this thread, in nanoseconds.
-fn spent() -> Result<u64, Error> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    Ok(text.split(' ').next().unwrap_or_default().parse()?)
-}
-
-impl Case {
-    async fn round(&mut self) -> Result<(), Error> {
+    /// Processor time of a call, in microseconds.
+    async fn round(&self) -> Result<f64, Error> {
         let _default = self.dispatch.as_ref().map(tracing::dispatcher::set_default);
-        let begun = spent()?;
+        let begun = ThreadTime::try_now()?;
         for _ in 0..CALLS {
             self.client.call(self.tool, json!({ "text": "hello" })).await?;
         }
-        #[expect(clippy::cast_precision_loss, reason = "a few seconds in nanoseconds")]
-        let took = (spent()? - begun) as f64;
-        self.took.push(took / f64::from(CALLS) / 1000.0);
-        Ok(())
+        Ok(begun.try_elapsed()?.as_secs_f64() * 1e6 / f64::from(CALLS))
     }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// What is measured: one way, just after the one that it is compared with.
+struct Case {
+    name: &'static str,
+    base: Way,
+    with: Way,
+    more: Vec<f64>,
+}
+
+fn quartiles(mut values: Vec<f64>) -> [f64; 3] {
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    [1, 2, 3].map(|quarter| values[values.len() * quarter / 4])
 }
 
 /// A collector that takes everything and keeps nothing.
@@ -121,35 +119,42 @@ fn take(mut stream: TcpStream) -> Option<()> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let collector = collector()?;
-    let case = |name, base, config| case(name, base, config, collector);
+    let way = |tool, config: &str| Way::new(tool, config, collector);
+    let spans = "[otel]\nsignals = [\"traces\"]\n";
     let admin = "[admin]\naddress = \"127.0.0.1:0\"\n";
-    let agents = format!("{admin}agent_label = 100\n");
-    let mut cases = vec![
-        case("nothing", None, "")?,
-        case("metrics for `/metrics`", Some(0), admin)?,
-        case("the same, with agents", Some(0), &agents)?,
-        case("OTLP: spans, all kept", Some(0), "[otel]\nsignals = [\"traces\"]")?,
-        case("OTLP: spans, one in a hundred kept", Some(0), "[otel]\nsignals = [\"traces\"]\nsampling = 0.01")?,
-        case("OTLP: metrics", Some(0), "[otel]\nsignals = [\"metrics\"]")?,
-        case("OTLP: logs", Some(0), "[otel]\nsignals = [\"logs\"]")?,
-        case("OTLP: all three", Some(0), "[otel]\n")?,
-        case("a span of the tool's own, by `tracing`", Some(3), "[otel]\nsignals = [\"traces\"]")?,
-    ];
+    let mut cases = Vec::new();
+    for (name, config) in [
+        ("metrics for `/metrics`", admin.to_owned()),
+        ("the same, with agents", format!("{admin}agent_label = 100\n")),
+        ("OTLP: spans, all kept", spans.to_owned()),
+        ("OTLP: spans, one in a hundred kept", format!("{spans}sampling = 0.01")),
+        ("OTLP: metrics", "[otel]\nsignals = [\"metrics\"]".to_owned()),
+        ("OTLP: logs", "[otel]\nsignals = [\"logs\"]".to_owned()),
+        ("OTLP: all three", "[otel]\n".to_owned()),
+    ] {
+        cases.push(Case { name, base: way("answer", "")?, with: way("answer", &config)?, more: Vec::new() });
+    }
+    let name = "a span of the tool's own, by `tracing`";
+    cases.push(Case { name, base: way("answer", spans)?, with: way("traced", spans)?, more: Vec::new() });
+    let mut alone = Vec::new();
     for round in 0..=ROUNDS {
         for case in &mut cases {
-            case.round().await?;
-            if round == 0 {
-                // The first one warms up.
-                case.took.clear();
+            // What ran before has left its marks on caches, and its exports still run.
+            case.base.round().await?;
+            let without = case.base.round().await?;
+            let with = case.with.round().await?;
+            // The first round warms up.
+            if round > 0 {
+                case.more.push(with - without);
+                alone.push(without);
             }
         }
     }
-    println!("| | µs a call |\n| --- | --: |");
-    for case in &cases {
-        let Some(base) = case.base else { continue };
-        let more = case.took.iter().zip(&cases[base].took).map(|(with, without)| with - without).collect();
-        println!("| {} | {:.2} |", case.name, median(more));
+    println!("| | µs a call | half of the rounds between |\n| --- | --: | --- |");
+    for case in cases {
+        let [low, middle, high] = quartiles(case.more);
+        println!("| {} | {middle:.2} | {low:.2} to {high:.2} |", case.name);
     }
-    println!("\nThe call itself: {:.2} µs.", median(cases[0].took.clone()));
+    println!("\nThe call itself: {:.2} µs.", quartiles(alone)[1]);
     Ok(())
 }

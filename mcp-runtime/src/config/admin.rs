@@ -61,3 +61,12 @@ impl Admin {
         Ok(())
     }
 }
+
+#[cfg(all(test, not(feature = "prometheus")))]
+mod tests {
+    #[test]
+    fn a_page_that_is_not_built_in_is_refused_by_the_name_of_its_feature() {
+        let error = crate::config::Config::parse("[admin]\naddress = \"127.0.0.1:0\"").unwrap_err();
+        assert!(error.to_string().contains("the feature `prometheus`"), "{error}");
+    }
+}

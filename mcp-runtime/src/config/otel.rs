@@ -213,3 +213,12 @@ mod tests {
         assert!(otel("endpoint = \"https://c\"").is_ok());
     }
 }
+
+#[cfg(all(test, not(feature = "otel")))]
+mod without {
+    #[test]
+    fn what_is_not_built_in_is_refused_by_the_name_of_its_feature() {
+        let error = crate::config::Config::parse("[otel]\nendpoint = \"http://127.0.0.1:4317\"").unwrap_err();
+        assert!(error.to_string().contains("the feature `otel`"), "{error}");
+    }
+}

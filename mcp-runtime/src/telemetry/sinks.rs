@@ -114,6 +114,8 @@ pub(crate) struct Sinks {
     observers: Vec<Arc<dyn Observer>>,
     /// Whether one of them follows traces.
     traced: bool,
+    /// Whether one of them reads arguments.
+    reads_arguments: bool,
     queued: Vec<Queued>,
     /// Requests of identified callers that are not over yet.
     in_flight: AtomicUsize,
@@ -130,6 +132,7 @@ impl Sinks {
         Self {
             redactor,
             traced: observers.iter().any(|observer| observer.follows_traces()),
+            reads_arguments: observers.iter().any(|observer| observer.reads_arguments()),
             observers,
             queued: Vec::new(),
             in_flight: AtomicUsize::new(0),
@@ -146,6 +149,10 @@ impl Sinks {
     /// An audit file that cannot be written, a sink that gets no thread, no random numbers for a key.
     pub(crate) fn start(
         config: &Config,
+        #[cfg_attr(
+            not(feature = "otel"),
+            expect(unused_variables, reason = "the name of the service in OpenTelemetry")
+        )]
         spec: &ServerSpec,
         telemetry: Telemetry,
         key: &[u8; 32],
@@ -197,7 +204,7 @@ impl Sinks {
 
     /// Puts into a record what it may hold of the arguments. Where nobody gets it, that is nothing.
     pub(crate) fn arguments(&self, record: &mut CallRecord, sent: &Map<String, Value>, arguments: &[ArgumentSpec]) {
-        if !self.queued.is_empty() || !self.observers.is_empty() || log::is_heard() {
+        if !self.queued.is_empty() || self.reads_arguments || log::is_heard() {
             record.arguments = self.redactor.redact(sent, arguments);
             record.arguments_digest = Some(self.redactor.digest_of(sent));
         }

@@ -30,6 +30,12 @@ pub trait Observer: Send + Sync + 'static {
         false
     }
 
+    /// Whether it reads the arguments of records: to redact them costs more than all else, so it is done only for those who
+    /// do.
+    fn reads_arguments(&self) -> bool {
+        true
+    }
+
     /// A stranger was turned away, before anything of the message was read: there is no record of it.
     fn refuse(&self, refusal: &Refusal) {
         let _ = refusal;

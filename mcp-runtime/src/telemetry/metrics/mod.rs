@@ -84,6 +84,10 @@ impl Observer for Metrics {
         }
     }
 
+    fn reads_arguments(&self) -> bool {
+        false
+    }
+
     fn refuse(&self, refusal: &Refusal) {
         let place = match refusal {
             Refusal::Missing => 0,

@@ -25,10 +25,10 @@
 //! `mcp_runtime.arguments.digest`. Arguments are in it only with `[otel] arguments = true`, and then redacted. Results and
 //! messages of errors never are.
 //!
-//! It is made directly, not out of the `tracing` span of the call: that costs a tenth. It is the current one of its thread
-//! whenever the tool goes on, so what a tool traces with OpenTelemetry's own API nests in it, and what it traces with
-//! `tracing` does by [`Otel::layer`], which `run` sets up: spans and events of the program, not those of this crate, of
-//! rmcp and of the exporters. They are sent as the tool wrote them: nothing in there is redacted.
+//! It is made directly, not out of the `tracing` span of the call, which would be made and filtered besides. It is the
+//! current one of its thread whenever the tool goes on, so what a tool traces with OpenTelemetry's own API nests in it,
+//! and what it traces with `tracing` does by [`Otel::layer`], which `run` sets up: spans and events of the program, not
+//! those of this crate, of rmcp and of the exporters. They are sent as the tool wrote them: nothing in there is redacted.
 //!
 //! # What callers say of their trace
 //!

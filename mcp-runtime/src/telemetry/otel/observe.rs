@@ -53,6 +53,10 @@ impl Observer for Watch {
         self.tracer.is_some()
     }
 
+    fn reads_arguments(&self) -> bool {
+        self.tracer.is_some() || self.logs.is_some()
+    }
+
     fn end(&self, record: &CallRecord) {
         if let Some(instruments) = &self.instruments {
             instruments.count(record);
