@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::error::Correlation;
-use crate::input::{Client, Suspension};
+use crate::input::{Client, End, Suspension};
 
 /// A call as a tool sees it: ids, cancellation, progress. A tool asks for it with a `&CallContext` parameter.
 #[derive(Clone)]
@@ -18,7 +18,8 @@ pub struct CallContext {
     cancelled: Option<CancellationToken>,
     progress: Option<Arc<dyn ReportProgress>>,
     client: Option<Arc<Client>>,
-    suspension: Arc<Suspension>,
+    /// `None` if the tool never sees the context, and so asks nobody.
+    suspension: Option<Arc<Suspension>>,
 }
 
 impl CallContext {
@@ -29,8 +30,14 @@ impl CallContext {
 
     /// As [`CallContext::new`], for a call whose record has an id already.
     pub(crate) fn recorded(request: &str, cancelled: Option<CancellationToken>, correlation: Correlation) -> Self {
+        let suspension = Some(Arc::default());
+        Self { cancelled, suspension, ..Self::unseen(request, correlation) }
+    }
+
+    /// A context for a tool that takes none, in a call that is dropped when it is cancelled.
+    pub(crate) fn unseen(request: &str, correlation: Correlation) -> Self {
         let request = request.into();
-        Self { request, correlation, cancelled, progress: None, client: None, suspension: Arc::default() }
+        Self { request, correlation, cancelled: None, progress: None, client: None, suspension: None }
     }
 
     /// A way to tell the client how far the call is.
@@ -51,8 +58,19 @@ impl CallContext {
         self.client.as_deref()
     }
 
-    pub(crate) fn suspension(&self) -> &Suspension {
-        &self.suspension
+    /// Ends the call at a question of its tool.
+    pub(crate) fn suspend(&self, end: End) {
+        if let Some(suspension) = &self.suspension {
+            suspension.end(end);
+        }
+    }
+
+    /// Completes once the tool waits for something that will not come while it runs.
+    pub(crate) async fn suspended(&self) -> End {
+        match &self.suspension {
+            Some(suspension) => suspension.ended().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// The id that the client gave the request. It is unique to the client, not to the server.

@@ -129,6 +129,10 @@ impl Correlation {
     pub fn new() -> Self {
         Self(RANDOM.with_borrow_mut(Random::next))
     }
+
+    pub(crate) fn bytes(self) -> [u8; 16] {
+        self.0
+    }
 }
 
 thread_local! {

@@ -92,6 +92,7 @@ pub mod error;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod gate;
+mod hex;
 pub mod input;
 pub mod limit;
 #[cfg(feature = "testing")]

@@ -12,6 +12,7 @@ mod dependencies;
 mod fuzz;
 mod http;
 mod hygiene;
+mod instructions;
 mod oauth;
 mod observability;
 mod records;
@@ -60,6 +61,9 @@ cargo xtask bench hygiene
     What sanitising a string costs: throughput on clean text, time per byte by size on clean and
     on hostile text, allocations where nothing changes, as Markdown tables.
 
+cargo xtask bench instructions
+    How many instructions a call takes, by valgrind, and the bounds that `test` holds it to.
+
 cargo xtask bench records
     What a record costs a call, and how many a second the audit file takes on one core, as a
     Markdown table. Run it on a calm machine.
@@ -84,6 +88,9 @@ fn main() -> ExitCode {
         "bench" if rest.first().is_some_and(|what| what == "http") => http::run(rest.get(1).map(String::as_str)),
         "bench" if rest == ["call"] => http::steps(),
         "bench" if rest == ["hygiene"] => hygiene::run(),
+        "bench" if rest == ["instructions"] => {
+            dependencies::metadata().and_then(|metadata| instructions::check(&metadata))
+        }
         "bench" if rest == ["records"] => records::run(),
         "bench" if rest == ["telemetry"] => child::run(
             child::cargo()
@@ -91,7 +98,7 @@ fn main() -> ExitCode {
                 .current_dir(root().join("benches")),
         ),
         "bench" => {
-            Err("`cargo xtask bench` measures `auth`, `call`, `compile`, `http`, `hygiene`, `records` or `telemetry`"
+            Err("`cargo xtask bench` measures `auth`, `call`, `compile`, `http`, `hygiene`, `instructions`, `records` or `telemetry`"
                 .into())
         }
         "help" | "--help" | "-h" => {

@@ -8,7 +8,9 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{Result, child, clients, conformance, dependencies, fuzz, oauth, observability, root, target, tools};
+use crate::{
+    Result, child, clients, conformance, dependencies, fuzz, instructions, oauth, observability, root, target, tools,
+};
 
 /// The whole run; a step gets what is left of it where that is less than its own limit.
 const TOTAL: Duration = Duration::from_mins(80);
@@ -26,7 +28,7 @@ struct Step {
     run: fn(&Context) -> Result,
 }
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     Step {
         name: "tools",
         about: "Python, Node and the clients' packages are there, or are installed",
@@ -84,6 +86,13 @@ const STEPS: [Step; 12] = [
         minutes: 20,
         long: false,
         run: |context| observability::check(&context.metadata),
+    },
+    Step {
+        name: "instructions",
+        about: "how many instructions a call takes, counted by valgrind, is within its bounds",
+        minutes: 30,
+        long: false,
+        run: |context| instructions::check(&context.metadata),
     },
     Step { name: "docs", about: "the documentation builds without warnings", minutes: 30, long: false, run: docs },
     Step {

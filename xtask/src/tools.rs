@@ -95,6 +95,15 @@ pub(crate) fn prometheus() -> Result {
     apt(&["prometheus"])
 }
 
+/// valgrind, as Debian has it.
+pub(crate) fn valgrind() -> Result {
+    if child::output(child::command("valgrind").arg("--version"), MINUTE).is_ok() {
+        println!("valgrind is there");
+        return Ok(());
+    }
+    apt(&["valgrind"])
+}
+
 fn python_version() -> Result<(u32, u32)> {
     let script = "import sys; print(*sys.version_info[:2])";
     let printed = child::output(child::command("python3").args(["-c", script]), MINUTE)?;

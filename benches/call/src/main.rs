@@ -3,25 +3,38 @@
 //!
 //! `cargo xtask bench call` prints the tables.
 
-mod server;
-
 use std::sync::Arc;
 use std::time::Instant;
 
+use bench_call::{ARGUMENTS, One, body, filed};
 use http::request::Parts;
 use mcp_runtime::auth::{ApiKeys, CredentialStore, MemoryStore, NewKey};
 use mcp_runtime::caller::{Agent, Caller};
 use mcp_runtime::config::Config;
 use mcp_runtime::gate::steps::Steps;
 use mcp_runtime::limit::{Bucket, Identity, Limit, Memory};
+use mcp_runtime::record::CallRecord;
 use mcp_runtime::scope::Grants;
 use mcp_runtime::spec::Window;
+use mcp_runtime::telemetry::{Sink, SinkError, Telemetry};
 use mcp_runtime::{Json, Protected};
-use server::{ARGUMENTS, One, body, filed};
 
 /// Calls in a batch, and batches; the median batch counts.
 const CALLS: usize = 2_000;
 const BATCHES: usize = 41;
+
+/// A sink that keeps nothing: what leads to it is measured.
+struct Nowhere;
+
+impl Sink for Nowhere {
+    fn name(&self) -> &'static str {
+        "nowhere"
+    }
+
+    fn write(&mut self, _: &CallRecord) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
 
 /// What a step costs.
 #[derive(Clone, Copy)]
@@ -63,11 +76,12 @@ async fn steps() -> Result<(), Box<dyn std::error::Error>> {
         NewKey { agent: "reporting".into(), scopes: vec!["record.write".into()], on_behalf_of: None, lifetime: None };
     let issued = store.issue(&new).await?;
     let keys = Arc::new(ApiKeys::start(store).await?);
-    let protected = Protected::new(One, Config::default())?;
+    let telemetry = Telemetry::new().sink(Nowhere);
+    let protected = Protected::with_telemetry(One, Config::default(), telemetry)?;
     let agent = Agent::key("reporting")?;
     let caller = Arc::new(Caller::new(agent, "key").with_grants(Grants::with_wildcards(["record.write"])?));
     let steps = Steps::new(protected.gate(), "file", caller);
-    let body = body();
+    let body = body("file", ARGUMENTS);
     let parts = parts(issued.key.expose());
     let sent = steps.read(ARGUMENTS);
     let values = steps.validate(sent.clone());

@@ -29,7 +29,7 @@ pub(super) async fn run(
     let mut call = AssertUnwindSafe(call).catch_unwind();
     let cancelled = std::pin::pin!(state.context.cancelled());
     // Asked after the tool was: a question is seen as soon as the tool waits for it.
-    let suspended = std::pin::pin!(state.context.suspension().ended());
+    let suspended = std::pin::pin!(state.context.suspended());
     let ran = match tokio::time::timeout(tool.timeout, select(&mut call, select(cancelled, suspended))).await {
         Ok(Either::Left((Ok(ran), _))) => ran.map_err(Stop::from),
         Ok(Either::Left((Err(panic), _))) => Err(panicked(&state::panic_text(panic)).into()),

@@ -112,7 +112,7 @@ impl CallContext {
             (Ok(_), None) => End::unavailable("this tool asks its client, which cannot be asked on this way"),
             (Err(cause), _) => End::internal(cause),
         };
-        self.suspension().end(end);
+        self.suspend(end);
         std::future::pending().await
     }
 }

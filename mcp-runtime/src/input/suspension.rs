@@ -39,7 +39,7 @@ pub(crate) struct Suspension {
 
 impl Suspension {
     /// Leaves word. Questions that a tool asks at the same time are put together; otherwise the first word stands.
-    pub(super) fn end(&self, end: End) {
+    pub(crate) fn end(&self, end: End) {
         let mut found = self.end.lock().unwrap_or_else(PoisonError::into_inner);
         match (&mut *found, end) {
             (Some(End::Asked(asked)), End::Asked(more)) => asked.extend(more),

@@ -31,13 +31,13 @@ pub struct Memory {
 
 /// Callers of one kind, spread over locks.
 #[derive(Debug)]
-struct Shards<K> {
+pub(super) struct Shards<K> {
     hasher: RandomState,
     shards: Box<[Mutex<Shard<K>>]>,
 }
 
 #[derive(Debug)]
-struct Shard<K> {
+pub(super) struct Shard<K> {
     entries: HashMap<K, Arrivals>,
     /// Entries it holds at the most.
     capacity: usize,
@@ -49,7 +49,7 @@ struct Shard<K> {
 
 /// Arrival times by window, sorted by slot; a slot that is not there has its whole burst.
 #[derive(Debug, Default)]
-struct Arrivals(Vec<(u32, u64)>);
+pub(super) struct Arrivals(Vec<(u32, u64)>);
 
 impl Arrivals {
     fn get(&self, slot: u32) -> u64 {
@@ -65,6 +65,14 @@ impl Arrivals {
                 self.0.insert(index, (slot, arrival));
             }
         }
+    }
+
+    pub(super) fn of(&self, bucket: Bucket, window: usize) -> u64 {
+        self.get(slot(bucket, window))
+    }
+
+    pub(super) fn settle(&mut self, bucket: Bucket, window: usize, arrival: u64) {
+        self.set(slot(bucket, window), arrival);
     }
 
     /// Whether every window has its whole burst again, so that forgetting changes nothing.
@@ -174,7 +182,7 @@ impl Memory {
 }
 
 impl<K: Hash + Eq> Shards<K> {
-    fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize) -> Self {
         let capacity = capacity.div_ceil(SHARDS).max(1);
         let shard = || Mutex::new(Shard { entries: HashMap::new(), capacity, sweep_at: 0, swept: 0 });
         Self { hasher: RandomState::new(), shards: (0..SHARDS).map(|_| shard()).collect() }
@@ -185,18 +193,18 @@ impl<K: Hash + Eq> Shards<K> {
         self.shards.iter().map(|shard| lock(shard).capacity).sum()
     }
 
-    fn lock<Q: Hash + ?Sized>(&self, who: &Q) -> MutexGuard<'_, Shard<K>> {
+    pub(super) fn lock<Q: Hash + ?Sized>(&self, who: &Q) -> MutexGuard<'_, Shard<K>> {
         lock(&self.shards[usize::try_from(self.hasher.hash_one(who) % SHARDS as u64).unwrap_or(0)])
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).entries.len()).sum()
     }
 }
 
 impl<K: Hash + Eq> Shard<K> {
     /// The arrivals of a caller, made if there is room for one more. Only entries without effect are forgotten.
-    fn entry<Q>(&mut self, who: &Q, now: u64) -> Result<&mut Arrivals, Limited>
+    pub(super) fn entry<Q>(&mut self, who: &Q, now: u64) -> Result<&mut Arrivals, Limited>
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
@@ -207,6 +215,11 @@ impl<K: Hash + Eq> Shard<K> {
             self.entries.insert(who.to_owned(), Arrivals::default());
         }
         self.entries.get_mut(who).ok_or(Limited::Full)
+    }
+
+    /// The arrivals of a caller that is counted.
+    pub(super) fn known(&self, who: &K) -> Option<&Arrivals> {
+        self.entries.get(who)
     }
 
     fn make_room(&mut self, now: u64) -> Result<(), Limited> {
@@ -240,7 +253,7 @@ impl Held<'_> {
             Bucket::Subject => &self.subject,
             Bucket::Agent | Bucket::AgentTool(_) => &self.agent,
         };
-        arrivals.as_ref().map_or(0, |arrivals| arrivals.get(slot(bucket, window)))
+        arrivals.as_ref().map_or(0, |arrivals| arrivals.of(bucket, window))
     }
 
     fn set(&mut self, bucket: Bucket, window: usize, arrival: u64) {
@@ -250,7 +263,7 @@ impl Held<'_> {
             Bucket::Agent | Bucket::AgentTool(_) => &mut self.agent,
         };
         if let Some(arrivals) = arrivals {
-            arrivals.set(slot(bucket, window), arrival);
+            arrivals.settle(bucket, window, arrival);
         }
     }
 }

@@ -5,6 +5,8 @@
 //! then the call moves it on by its cost. So a limit of `10/min` admits ten calls at once and then one each six seconds.
 //! All limits of a call are checked before any of them is charged.
 
+#[cfg(feature = "http")]
+mod each;
 mod memory;
 mod rate;
 
@@ -13,6 +15,8 @@ use std::time::Duration;
 use crate::caller::Agent;
 use crate::spec::Window;
 
+#[cfg(feature = "http")]
+pub(crate) use each::Each;
 pub use memory::Memory;
 pub use rate::{InvalidRate, parse as parse_rate, text as rate_text};
 

@@ -5,6 +5,7 @@
 //! who gets it.
 
 mod arguments;
+mod line;
 mod origin;
 mod recording;
 

@@ -135,7 +135,7 @@ impl Tokens {
         // An id that names the token in records and revocations without giving anything away.
         // Of a signed one, what is signed: some signatures can be written in two ways.
         let named = parsed.as_ref().and_then(|_| token.rsplit_once('.')).map_or(token, |(signed, _)| signed);
-        let id = || format!("sha256:{}", hex(&Sha256::digest(named)[..16]));
+        let id = || format!("sha256:{}", crate::hex::text(&Sha256::digest(named)[..16]));
         let (caller, generation, until) = match (&issuer.check, parsed) {
             (Check::Signature(keys), Some(parsed)) => {
                 let (caller, generation) = issuer.by_signature(keys, &parsed, id).await?;
@@ -259,12 +259,4 @@ fn at(caller: Arc<Caller>, now: Timestamp) -> Result<Arc<Caller>, Refusal> {
         Some(end) if end <= now => Err(Refusal::Invalid(InvalidReason::Expired)),
         _ => Ok(caller),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 0xF])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
 }

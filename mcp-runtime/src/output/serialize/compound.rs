@@ -6,7 +6,7 @@ use serde::ser::{
 };
 use serde_json::{Map, Value};
 
-use super::{Cleaner, Problem, State};
+use super::{Cleaner, Problem, Segment, State};
 use crate::output::secrets::is_aws_secret;
 
 pub(super) struct List<'a, 'b> {
@@ -22,8 +22,10 @@ impl List<'_, '_> {
         let (index, depth) = (self.values.len(), self.depth);
         let inner = |state: &mut State<'_>| value.serialize(Cleaner { state, depth });
         let value = match &self.variant {
-            None => self.state.below(&index, inner)?,
-            Some(variant) => self.state.below(variant, |state| state.below(&index, inner))?,
+            None => self.state.below(Segment::Index(index), inner)?,
+            Some(variant) => {
+                self.state.below(Segment::Name(variant), |state| state.below(Segment::Index(index), inner))?
+            }
         };
         self.values.push(value);
         Ok(())
@@ -82,8 +84,10 @@ impl Object<'_, '_> {
             value
         };
         let value = match &self.variant {
-            None => self.state.below(&key, inner)?,
-            Some(variant) => self.state.below(variant, |state| state.below(&key, inner))?,
+            None => self.state.below(Segment::Name(&key), inner)?,
+            Some(variant) => {
+                self.state.below(Segment::Name(variant), |state| state.below(Segment::Name(&key), inner))?
+            }
         };
         match self.map.insert(key, value) {
             None => Ok(()),

@@ -99,6 +99,13 @@ struct State<'b> {
     around: Surroundings,
 }
 
+/// A step of a JSON pointer.
+#[derive(Clone, Copy)]
+enum Segment<'a> {
+    Index(usize),
+    Name(&'a str),
+}
+
 impl State<'_> {
     /// Counts what a value takes in JSON at the least.
     fn count(&mut self, bytes: usize) -> Result<(), Problem> {
@@ -121,16 +128,21 @@ impl State<'_> {
         result
     }
 
-    fn below<T>(&mut self, segment: &dyn Display, run: impl FnOnce(&mut Self) -> T) -> T {
+    fn below<T>(&mut self, segment: Segment<'_>, run: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.path.len();
-        self.path.push('/');
-        let start = self.path.len();
-        // Writing to a String cannot fail.
-        let _ = fmt::Write::write_fmt(&mut self.path, format_args!("{segment}"));
-        if self.path[start..].contains(['~', '/']) {
-            let escaped = self.path[start..].replace('~', "~0").replace('/', "~1");
-            self.path.truncate(start);
-            self.path.push_str(&escaped);
+        match segment {
+            // Writing to a String cannot fail.
+            Segment::Index(index) => drop(fmt::Write::write_fmt(&mut self.path, format_args!("/{index}"))),
+            Segment::Name(name) => {
+                self.path.push('/');
+                for c in name.chars() {
+                    match c {
+                        '~' => self.path.push_str("~0"),
+                        '/' => self.path.push_str("~1"),
+                        c => self.path.push(c),
+                    }
+                }
+            }
         }
         let result = run(self);
         self.path.truncate(length);
@@ -161,10 +173,11 @@ impl<'a, 'b> Cleaner<'a, 'b> {
         Ok(List { state: self.state, depth, values: Vec::with_capacity(length.unwrap_or(0).min(1024)), variant: None })
     }
 
-    fn object(self) -> Result<Object<'a, 'b>, Problem> {
+    fn object(self, length: Option<usize>) -> Result<Object<'a, 'b>, Problem> {
         let depth = self.deeper()?;
         self.state.count(2)?;
-        Ok(Object { state: self.state, depth, map: Map::new(), key: None, variant: None, raw: false })
+        let map = Map::with_capacity(length.unwrap_or(0).min(64));
+        Ok(Object { state: self.state, depth, map, key: None, variant: None, raw: false })
     }
 
     fn deeper(&self) -> Result<u16, Problem> {
@@ -282,7 +295,7 @@ impl<'a, 'b> ser::Serializer for Cleaner<'a, 'b> {
         variant: &'static str,
         value: &T,
     ) -> Result<Value, Problem> {
-        let mut object = self.object()?;
+        let mut object = self.object(Some(1))?;
         object.put(variant, value)?;
         object.finish()
     }
@@ -312,12 +325,12 @@ impl<'a, 'b> ser::Serializer for Cleaner<'a, 'b> {
         Ok(list)
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Object<'a, 'b>, Problem> {
-        self.object()
+    fn serialize_map(self, length: Option<usize>) -> Result<Object<'a, 'b>, Problem> {
+        self.object(length)
     }
 
-    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Object<'a, 'b>, Problem> {
-        let mut object = self.object()?;
+    fn serialize_struct(self, name: &'static str, length: usize) -> Result<Object<'a, 'b>, Problem> {
+        let mut object = self.object(Some(length))?;
         object.raw = name == RAW_VALUE || name == RAW_NUMBER;
         Ok(object)
     }
@@ -327,10 +340,10 @@ impl<'a, 'b> ser::Serializer for Cleaner<'a, 'b> {
         _: &'static str,
         _: u32,
         variant: &'static str,
-        _: usize,
+        length: usize,
     ) -> Result<Object<'a, 'b>, Problem> {
         let variant = self.state.text(variant)?;
-        let mut object = self.object()?;
+        let mut object = self.object(Some(length))?;
         object.variant = Some(variant);
         Ok(object)
     }

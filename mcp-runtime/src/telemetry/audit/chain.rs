@@ -1,7 +1,5 @@
 //! The lines of an audit file, each with the hash of the one before.
 
-use std::fmt::Write as _;
-
 use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -91,23 +89,11 @@ impl Chain {
     }
 
     /// The line of a call.
-    ///
-    /// # Errors
-    /// A record that is no JSON; nothing is written.
-    pub(super) fn call(&mut self, to: &mut Vec<u8>, record: &CallRecord) -> Result<(), serde_json::Error> {
+    pub(super) fn call(&mut self, to: &mut Vec<u8>, record: &CallRecord) {
         let start = to.len();
-        to.extend_from_slice(b"{\"kind\":\"call\"");
-        let open = to.len();
-        if let Err(error) = serde_json::to_writer(&mut *to, record) {
-            to.truncate(start);
-            return Err(error);
-        }
-        // The record's own bracket, so that its fields go on with the kind.
-        if let Some(bracket) = to.get_mut(open) {
-            *bracket = b',';
-        }
+        to.extend_from_slice(b"{\"kind\":\"call\",");
+        record.write_fields(to);
         self.finish(to, start, false);
-        Ok(())
     }
 
     /// The first line of a file.
@@ -145,14 +131,16 @@ impl Chain {
         // The closing bracket.
         to.pop();
         self.seq = self.seq.saturating_add(1);
-        let mut end = String::with_capacity(180);
-        let _ = write!(end, ",\"seq\":{},\"prev\":\"{}\"", self.seq, hex(&self.last));
-        to.extend_from_slice(end.as_bytes());
+        to.extend_from_slice(b",\"seq\":");
+        to.extend_from_slice(itoa::Buffer::new().format(self.seq).as_bytes());
+        to.extend_from_slice(b",\"prev\":\"");
+        crate::hex::write(&self.last, to);
+        to.push(b'"');
         if sealed {
             let seal = self.key.full(to.get(start..).unwrap_or_default());
-            end.clear();
-            let _ = write!(end, "{SEAL}{}\"", hex(&seal));
-            to.extend_from_slice(end.as_bytes());
+            to.extend_from_slice(SEAL.as_bytes());
+            crate::hex::write(&seal, to);
+            to.push(b'"');
             self.unsealed = 0;
         } else {
             self.unsealed += 1;
@@ -177,7 +165,5 @@ pub(super) fn hash(line: &[u8]) -> Hash {
 
 /// As it stands in lines.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    crate::telemetry::redact::hex(bytes, &mut text);
-    text
+    crate::hex::text(bytes)
 }

@@ -214,7 +214,7 @@ impl Sink for Audit {
         if self.buffer.len() >= KEEP {
             self.write_out()?;
         }
-        self.chain.call(&mut self.buffer, record)?;
+        self.chain.call(&mut self.buffer, record);
         // A line that is kept is not lost, though the file may not take it now.
         if let Err(error) = self.settle() {
             tracing::debug!(target: "mcp_runtime::audit", %error, "the audit file could not be written");

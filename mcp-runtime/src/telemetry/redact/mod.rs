@@ -47,6 +47,7 @@ use serde_json::{Map, Value};
 use crate::arguments::{is_flattened, shown};
 use crate::config::Redaction;
 use crate::error::Failure;
+use crate::hex;
 use crate::record::{Digest, Redacted};
 use crate::spec::{ArgumentSpec, Rule};
 
@@ -185,10 +186,7 @@ impl Redactor {
         let mut text = Vec::with_capacity(64);
         write::canonical(value, &mut text);
         let digest = self.personal.digest(&text);
-        let mut shown = String::with_capacity(20);
-        shown.push_str("pii:");
-        hex(&digest[..8], &mut shown);
-        shown
+        format!("pii:{}", hex::text(&digest[..8]))
     }
 }
 
@@ -200,15 +198,6 @@ const MAX_CAUSE: usize = 16 * 1024;
 
 /// Shorter values stand in texts by chance.
 const MIN_LITERAL: usize = 4;
-
-/// Bytes as they stand in records and lines.
-pub(crate) fn hex(bytes: &[u8], to: &mut String) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        to.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        to.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-}
 
 /// So many values of declared arguments are looked for in a text.
 const MAX_LITERALS: usize = 32;

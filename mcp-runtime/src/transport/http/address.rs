@@ -8,9 +8,8 @@ use http::request::Parts;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::auth::{Authenticate, Effort};
-use crate::caller::{Agent, Source};
 use crate::config::{Auth, Http, Network};
-use crate::limit::{Bucket, Identity, Limit, Limited, Memory, Quota};
+use crate::limit::{Bucket, Each, Limit};
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
@@ -58,6 +57,9 @@ pub(super) fn counted(address: IpAddr) -> IpAddr {
     }
 }
 
+/// So many addresses are counted at a time.
+const ADDRESSES: usize = 100_000;
+
 /// Look-ups at a time for all addresses with too many failures together: somebody whose credential is good gets in from
 /// there too, and a flood costs next to nothing.
 const LOOK_UPS: usize = 2;
@@ -65,16 +67,15 @@ const LOOK_UPS: usize = 2;
 /// Failed authentications by address. A caller whose credential was good before is never counted and never refused here.
 #[derive(Debug)]
 pub(super) struct Failures {
-    counted: Memory,
-    limit: Option<Limit>,
+    /// `None` without a limit.
+    counted: Option<Each<IpAddr>>,
     look_ups: Semaphore,
 }
 
 impl Failures {
     pub(super) fn new(config: &Auth) -> Self {
         Self {
-            counted: Memory::with_capacity(100_000),
-            limit: Limit::new(Bucket::Agent, &config.failed.0),
+            counted: Limit::new(Bucket::Agent, &config.failed.0).map(|limit| Each::new(limit, ADDRESSES)),
             look_ups: Semaphore::new(LOOK_UPS),
         }
     }
@@ -90,43 +91,22 @@ impl Failures {
         request: &Parts,
         address: impl FnOnce() -> IpAddr,
     ) -> Result<Option<SemaphorePermit<'_>>, Duration> {
-        let effort = authenticate.effort(request);
-        if effort == Effort::None {
-            return Ok(None);
-        }
-        match (self.check(address()), effort) {
-            (Ok(()), _) => Ok(None),
-            (Err(wait), Effort::Local) => self.look_ups.try_acquire().map(Some).map_err(|_| wait),
-            (Err(wait), _) => Err(wait),
-        }
-    }
-
-    /// Whether an address has failures left; counts nothing.
-    fn check(&self, address: IpAddr) -> Result<(), Duration> {
-        match self.charge(address, 0) {
-            Ok(Some(Quota { remaining: 0, reset, .. })) => Err(reset),
-            Ok(_) => Ok(()),
-            Err(wait) => Err(wait),
+        // Most addresses have failed at nothing, and then it does not matter what it would cost.
+        let wait = self.counted.as_ref().and_then(|each| each.wait(&counted(address())));
+        let Some(wait) = wait else { return Ok(None) };
+        match authenticate.effort(request) {
+            Effort::None => Ok(None),
+            Effort::Local => self.look_ups.try_acquire().map(Some).map_err(|_| wait),
+            _ => Err(wait),
         }
     }
 
     /// Counts a failure.
     ///
     /// # Errors
-    /// How long to wait, once there were too many.
+    /// How long to wait, once there were too many, or more addresses than can be counted: that many are an attack.
     pub(super) fn count(&self, address: IpAddr) -> Result<(), Duration> {
-        self.charge(address, 1).map(drop)
-    }
-
-    fn charge(&self, address: IpAddr, cost: u64) -> Result<Option<Quota>, Duration> {
-        let Some(limit) = &self.limit else { return Ok(None) };
-        let Ok(agent) = Agent::new(Source::Other("address"), &counted(address).to_string()) else { return Ok(None) };
-        match self.counted.charge(Identity { agent: &agent, subject: None }, [limit], cost) {
-            Ok(quota) => Ok(quota),
-            Err(Limited::Wait { retry_after, .. }) => Err(retry_after),
-            // No room to count: as many addresses as that are an attack.
-            Err(Limited::Full | Limited::Never { .. }) => Err(Duration::from_secs(1)),
-        }
+        self.counted.as_ref().map_or(Ok(()), |each| each.charge(&counted(address)))
     }
 }
 

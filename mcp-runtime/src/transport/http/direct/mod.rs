@@ -145,7 +145,7 @@ impl Direct {
             read,
             caller,
             // Whoever hangs up drops this future, and with it the call. Tools that could ask are served the other way.
-            context: CallContext::recorded(&id, None, recording.correlation()),
+            context: CallContext::unseen(&id, recording.correlation()),
             via: Via::Http,
             recording: Some(recording.clone()),
         };

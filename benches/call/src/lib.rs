@@ -41,14 +41,21 @@ impl One {
         let _ = (title, country, months, amount, urgent, tags, note, priority, currency);
         Json(filed(id))
     }
+
+    /// Says that it is there.
+    #[tool(scope = "record.write", rate(agent = "1000000000/s", total = "1000000000/s"))]
+    #[allow(clippy::unused_async)]
+    async fn ping(&self) -> &'static str {
+        "pong"
+    }
 }
 
 /// The arguments of a call: all ten.
 pub const ARGUMENTS: &str = r#"{"id":17,"title":"A lamp that flickers","country":"Germany","months":12,"amount":12.5,"urgent":false,"tags":["light","second floor"],"note":"since Monday","priority":2,"currency":"EUR"}"#;
 
-/// The call, of revision 2026-07-28.
-pub fn body() -> String {
+/// A call, of revision 2026-07-28.
+pub fn body(tool: &str, arguments: &str) -> String {
     format!(
-        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"file","arguments":{ARGUMENTS},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{{"name":"bench","version":"1.0.0"}},"io.modelcontextprotocol/clientCapabilities":{{}}}}}}}}"#
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{{"name":"bench","version":"1.0.0"}},"io.modelcontextprotocol/clientCapabilities":{{}}}}}}}}"#
     )
 }
