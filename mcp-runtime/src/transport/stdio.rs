@@ -4,11 +4,11 @@
 //! the agent may do, and is asked for again with every message, so that a revoked one is refused at its next call.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 use http::request::Parts;
-use rmcp::model::JsonRpcMessage;
+use rmcp::model::{JsonRpcMessage, ProtocolVersion, ServerResult};
 use rmcp::service::{RoleServer, RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
 use serde_json::{Value, json};
@@ -36,7 +36,56 @@ const MAX_LINE_BYTES: u64 = 4 * 1024 * 1024;
 pub(crate) struct Lines<W> {
     messages: mpsc::Receiver<RxJsonRpcMessage<RoleServer>>,
     writer: Arc<Mutex<W>>,
+    handshake: Arc<Handshake>,
     reading: AbortHandle,
+}
+
+/// What the client and the server agreed on by `initialize`, as the older revisions do.
+#[derive(Default)]
+struct Handshake(std::sync::Mutex<Agreed>);
+
+#[derive(Default)]
+struct Agreed {
+    revision: Option<ProtocolVersion>,
+    /// The record of an `initialize` that is not answered yet: only the answer says the revision.
+    asked: Option<Recording>,
+}
+
+impl Handshake {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Agreed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The revision that holds for a message that names none itself.
+    fn tell(&self, recording: &Recording) {
+        if let Some(revision) = &self.lock().revision {
+            recording.speaks(revision.as_str());
+        }
+    }
+
+    /// A message is handed to rmcp.
+    fn asked(&self, envelope: &Envelope, recording: &Recording) {
+        if envelope.method == "initialize" && envelope.id.is_some() {
+            self.lock().asked = Some(recording.clone());
+        }
+    }
+
+    /// A message is sent to the client.
+    fn answered(&self, message: &TxJsonRpcMessage<RoleServer>) {
+        match message {
+            JsonRpcMessage::Response(response) => {
+                if let ServerResult::InitializeResult(result) = &response.result {
+                    let mut agreed = self.lock();
+                    if let Some(recording) = agreed.asked.take() {
+                        recording.speaks(result.protocol_version.as_str());
+                    }
+                    agreed.revision = Some(result.protocol_version.clone());
+                }
+            }
+            JsonRpcMessage::Error(_) => drop(self.lock().asked.take()),
+            _ => {}
+        }
+    }
 }
 
 impl<W: AsyncWrite + Send + Unpin + 'static> Lines<W> {
@@ -52,9 +101,11 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Lines<W> {
     {
         let writer = Arc::new(Mutex::new(writer));
         let (handed, messages) = mpsc::channel(1);
-        let lines = Reader { lines: BufReader::new(reader), gate, authenticate, credential };
+        let handshake = Arc::<Handshake>::default();
+        let lines = BufReader::new(reader);
+        let lines = Reader { lines, gate, authenticate, credential, handshake: Arc::clone(&handshake) };
         let reading = tokio::spawn(lines.read(handed, Arc::clone(&writer))).abort_handle();
-        Self { messages, writer, reading }
+        Self { messages, writer, handshake, reading }
     }
 }
 
@@ -70,6 +121,7 @@ struct Reader<R> {
     gate: Arc<Gate>,
     authenticate: Arc<dyn Authenticate>,
     credential: Parts,
+    handshake: Arc<Handshake>,
 }
 
 /// A line above its bound.
@@ -135,6 +187,7 @@ impl<R: AsyncRead + Send + Unpin> Reader<R> {
             unauthenticated(refusal, read.as_ref())
         })?;
         let recording = Recording::new(self.gate.sinks(), &caller, Correlation::new(), Via::Stdio);
+        self.handshake.tell(&recording);
         let limited = |id: Option<&Value>, failure: &Failure| {
             envelope::error(id, TOO_MANY_REQUESTS, &failure.message, Some(json!(failure)))
         };
@@ -156,6 +209,7 @@ impl<R: AsyncRead + Send + Unpin> Reader<R> {
             exchange.recording().decide(code::INVALID_REQUEST);
             return Err(Some(envelope::error(id, INVALID_REQUEST, "the message is none of MCP's", None)));
         };
+        self.handshake.asked(&envelope, exchange.recording());
         if matches!(message, JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_)) {
             message.insert_extension(exchange);
         }
@@ -197,6 +251,7 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Transport<RoleServer> for Lines<W> 
         message: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = Result<(), io::Error>> + Send + 'static {
         let writer = Arc::clone(&self.writer);
+        self.handshake.answered(&message);
         async move {
             let id = match &message {
                 JsonRpcMessage::Response(response) => serde_json::to_value(&response.id).ok(),

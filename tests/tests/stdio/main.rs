@@ -89,6 +89,7 @@ fn calls_are_answered_and_recorded() {
     );
     for record in site.audit().records() {
         assert_eq!((&record["via"], &record["agent"]), (&json!("stdio"), &json!("key:agent")));
+        assert_eq!(record["revision"], LEGACY, "as agreed on by initialize: {record}");
     }
 }
 

@@ -133,5 +133,9 @@ fn the_modern_revision_needs_no_handshake() {
     assert_eq!(answer["result"]["resultType"], "complete");
     let discovered = session.ask(&modern(2, "server/discover", json!({})));
     assert!(discovered["result"]["supportedVersions"].is_array(), "{discovered}");
+    session.ask(&modern(3, "tools/list", json!({})));
     assert!(session.end());
+    let records = site.audit().records();
+    assert_eq!(records.len(), 3);
+    assert!(records.iter().all(|record| record["revision"] == "2026-07-28"), "{records:#?}");
 }

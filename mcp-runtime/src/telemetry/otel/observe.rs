@@ -46,7 +46,7 @@ impl Observer for Watch {
         if context.span().is_recording() {
             context.span().set_attributes(attributes(request));
         }
-        Some(Arc::new(Around { context, arguments: self.arguments }))
+        Some(Arc::new(Around { context, arguments: self.arguments, knows_revision: request.revision.is_some() }))
     }
 
     fn follows_traces(&self) -> bool {
@@ -129,6 +129,8 @@ fn attributes(request: &Begun<'_>) -> Vec<KeyValue> {
 struct Around {
     context: Context,
     arguments: bool,
+    /// A handshake knows the revision at its end.
+    knows_revision: bool,
 }
 
 impl Scope for Around {
@@ -151,6 +153,9 @@ impl Scope for Around {
         let span = self.context.span();
         if span.is_recording() {
             span.set_attributes(came_to(record, self.arguments));
+            if let (false, Some(revision)) = (self.knows_revision, record.revision) {
+                span.set_attribute(KeyValue::new("mcp.protocol.version", revision));
+            }
             if convention::error_type(record.method, record.outcome, record.rpc_code).is_some() {
                 // The code: its message may hold what a tool says of its arguments.
                 span.set_status(Status::error(record.outcome));
