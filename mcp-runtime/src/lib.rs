@@ -110,7 +110,7 @@ pub mod testing;
 pub mod transport;
 
 #[cfg(feature = "cli")]
-pub use cli::{Error, IntoServer, Result, run, run_with};
+pub use cli::{Error, IntoServer, Result, Served, run, run_with};
 
 pub use arguments::CheckError;
 pub use caller::Caller;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::output::Output;
 use super::serve::KEY_VARIABLE;
 use super::state::Location;
-use super::telemetry::telemetry;
+use super::telemetry::{join, telemetry};
 use super::{Error, Result, now};
 use crate::auth::{ApiKeys, Authenticate, CredentialStore, KeyRecord, KeyState};
 use crate::caller::{Agent, Caller};
@@ -20,6 +20,7 @@ use crate::protected::{Protected, bearer_parts};
 use crate::record::Via;
 use crate::scope::Grants;
 use crate::spec::Server;
+use crate::telemetry::Telemetry;
 use crate::telemetry::audit::query::of_operator;
 
 #[derive(Args)]
@@ -44,7 +45,7 @@ pub(super) async fn call<S, M>(
 ) -> Result
 where
     S: Server,
-    M: Future<Output = Result<S>>,
+    M: Future<Output = Result<(S, Telemetry)>>,
 {
     let telemetry = telemetry(&config, &S::SPEC)?;
     crate::telemetry::subscriber::report_panics();
@@ -55,8 +56,9 @@ where
         Some(name) => of_agent(name, &store.list().await?)?,
         None => of_key(Arc::clone(&store) as Arc<dyn CredentialStore>).await?,
     };
-    let telemetry = telemetry.digest_key(store.digest_key()?);
-    let protected = Protected::with_telemetry(construct().await?, config, telemetry)?;
+    let (server, own) = construct().await?;
+    let telemetry = join(telemetry, own)?.digest_key(store.digest_key()?);
+    let protected = Protected::with_telemetry(server, config, telemetry)?;
     let context = CallContext::new("operator", CancellationToken::new());
     let request = Request::new(&call.tool, Some(&call.arguments), &caller, context, Via::Operator);
     let (json, failed) = match protected.gate().call(request).await.outcome {

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub use construct::IntoServer;
+pub use construct::{IntoServer, Served};
 
 use crate::config::Config;
 use crate::spec::Server;
@@ -76,6 +76,32 @@ impl fmt::Debug for Error {
 /// # impl Revenue { async fn open() -> Result<Self, std::io::Error> { Ok(Self) } }
 /// # #[mcp_runtime::server(name = "revenue", rate = "300/min")]
 /// # impl Revenue {}
+/// #[tokio::main]
+/// async fn main() -> mcp_runtime::Result {
+///     mcp_runtime::run(Revenue::open).await
+/// }
+/// ```
+///
+/// A constructor that gives a pair, of the server and its [`Telemetry`](crate::telemetry::Telemetry), adds sinks and
+/// observers to those of the configuration:
+///
+/// ```no_run
+/// # use mcp_runtime::telemetry::{CallRecord, Sink, SinkError, Telemetry};
+/// # struct Revenue;
+/// # struct Denials(std::fs::File);
+/// # impl Sink for Denials {
+/// #     fn name(&self) -> &'static str { "denials" }
+/// #     fn write(&mut self, _: &CallRecord) -> Result<(), SinkError> { Ok(()) }
+/// # }
+/// # #[mcp_runtime::server(name = "revenue", rate = "300/min")]
+/// # impl Revenue {}
+/// impl Revenue {
+///     async fn open() -> std::io::Result<(Self, Telemetry)> {
+///         let denials = Denials(std::fs::File::create("denials.log")?);
+///         Ok((Self, Telemetry::new().sink(denials)))
+///     }
+/// }
+///
 /// #[tokio::main]
 /// async fn main() -> mcp_runtime::Result {
 ///     mcp_runtime::run(Revenue::open).await

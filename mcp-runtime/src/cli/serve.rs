@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::Output;
-use super::telemetry::{admin, telemetry};
+use super::telemetry::{admin, join, telemetry};
 use super::{Error, Result, state};
 use crate::auth::{Authenticate, CredentialStore, Credentials, MemoryStore, NewKey};
 use crate::config::Config;
@@ -47,7 +47,7 @@ pub(super) async fn serve<S, M>(
 ) -> Result
 where
     S: Server,
-    M: Future<Output = Result<S>>,
+    M: Future<Output = Result<(S, Telemetry)>>,
 {
     if let Some(address) = serve.http {
         config.http.address = address;
@@ -82,7 +82,8 @@ where
         credentials.issue_ephemeral(&new)
     });
     let dev_key = dev_key.transpose()?;
-    let server = construct().await?;
+    let (server, own) = construct().await?;
+    let telemetry = join(telemetry, own)?;
     let telemetry = digest_key.into_iter().fold(telemetry, Telemetry::digest_key);
     let protected = Protected::with_telemetry(server, config, telemetry)?;
     let authenticate: Arc<dyn Authenticate> = Arc::new(credentials);

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Result;
 #[cfg(feature = "prometheus")]
 use super::serve::url;
+use super::{Error, Result};
 use crate::auth::Authenticate;
 use crate::config::Config;
 use crate::protected::Protected;
@@ -28,6 +28,29 @@ pub(super) fn telemetry(config: &Config, spec: &ServerSpec) -> Result<Telemetry>
 pub(super) fn telemetry(config: &Config, _: &ServerSpec) -> Result<Telemetry> {
     crate::telemetry::init(&config.log);
     Ok(Telemetry::new())
+}
+
+/// What the configuration asks for, and what the server brings.
+///
+/// # Errors
+/// What is the configuration's here: a digest key, which `audit verify` would not know, and a second OpenTelemetry.
+pub(super) fn join(configured: Telemetry, own: Telemetry) -> Result<Telemetry> {
+    if own.digest_key.is_some() {
+        return Err(Error::new(
+            "records are digested with the key of the state folder; leave out the digest key of the server's Telemetry",
+        ));
+    }
+    #[cfg(feature = "otel")]
+    if own.otel.is_some() && configured.otel.is_some() {
+        return Err(Error::new("OpenTelemetry is started by [otel] and by the server; leave one of them out"));
+    }
+    Ok(Telemetry {
+        observers: configured.observers.into_iter().chain(own.observers).collect(),
+        sinks: configured.sinks.into_iter().chain(own.sinks).collect(),
+        digest_key: configured.digest_key,
+        #[cfg(feature = "otel")]
+        otel: configured.otel.or(own.otel),
+    })
 }
 
 /// Serves `/metrics` on `[admin] address`, as long as what comes back is kept.

@@ -28,6 +28,9 @@ pub(super) const QUEUE: usize = 8192;
 
 /// Observers and sinks of a server's own, beside those of the configuration, and the key of its digests.
 ///
+/// A server that is started with `run` hands it on beside itself: its constructor gives a pair of both. A program of its own
+/// gives it to [`Protected`](crate::Protected):
+///
 /// ```no_run
 /// # use mcp_runtime::{config::Config, Protected, spec::Server, telemetry::{Sink, Telemetry}};
 /// # fn protect(server: impl Server, sink: impl Sink) -> Result<(), Box<dyn std::error::Error>> {

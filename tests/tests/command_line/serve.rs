@@ -93,6 +93,27 @@ fn options_of_the_server_stand_beside_ours() {
 }
 
 #[test]
+fn a_server_brings_sinks_of_its_own() {
+    let site = site("");
+    let key = site.issue("agent", &["echo.say"]);
+    let file = site.path("outcomes");
+    let outcomes = file.to_str().unwrap();
+    let serving = site.serve_with(&["--outcomes", outcomes]);
+    serving.ask(&key, &call(1, "echo", json!({"text": "hi"})));
+    serving.ask(&key, &call(2, "delete_record", json!({"kind": "track", "id": 1})));
+    assert!(serving.stop().success());
+    site.run(&["call", "ping", "--agent", "agent", "--outcomes", outcomes]);
+    let lines = std::fs::read_to_string(&file).unwrap();
+    let expected = ["key:agent echo OK", "key:agent delete_record PERMISSION_DENIED", "key:agent ping OK"];
+    assert_eq!(lines.lines().collect::<Vec<_>>(), expected);
+    assert_eq!(site.audit().records().len(), 2, "beside those of the configuration");
+
+    let output = site.run(&["call", "ping", "--agent", "agent", "--own-key"]);
+    let (_, error) = texts(&output);
+    assert!(!output.status.success() && error.contains("the key of the state folder"), "{error}");
+}
+
+#[test]
 fn a_constructor_that_fails_stops_the_start() {
     let site = site("");
     let output = finish(&mut site.command(&["serve", "--http", "127.0.0.1:0", "--trace", "/nonexistent/trace"]));
