@@ -33,8 +33,8 @@ pub struct Records {
 /// A subscriber that writes the JSON that `telemetry::init` writes, to nowhere.
 #[cfg(feature = "log")]
 pub fn json() -> impl tracing::Subscriber + Send + Sync {
-    let lines = crate::telemetry::subscriber::Lines::new();
-    tracing_subscriber::fmt().json().event_format(lines).with_writer(std::io::sink).finish()
+    use crate::telemetry::lines::{Fields, Lines};
+    tracing_subscriber::fmt().fmt_fields(Fields).event_format(Lines).with_writer(std::io::sink).finish()
 }
 
 /// Listens, and does nothing.

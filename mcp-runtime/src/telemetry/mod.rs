@@ -27,6 +27,8 @@
 mod admin;
 #[cfg(any(feature = "otel", feature = "prometheus"))]
 mod convention;
+#[cfg(feature = "log")]
+pub(crate) mod lines;
 mod log;
 #[cfg(feature = "prometheus")]
 pub(crate) mod metrics;

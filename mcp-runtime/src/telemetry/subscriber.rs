@@ -1,17 +1,13 @@
 //! A `tracing` subscriber for servers that bring none: for people on a terminal, JSON for a pipe.
 
-use std::fmt;
 use std::io::IsTerminal;
 
-use tracing::{Event, Subscriber};
-use tracing_subscriber::fmt::format::{Format, Json, JsonFields, Writer};
 use tracing_subscriber::fmt::time::SystemTime;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent};
 use tracing_subscriber::layer::{Identity, Layered, SubscriberExt};
-use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
+use super::lines::{Fields, Lines};
 use crate::config::{Log, LogFormat};
 
 /// The variable that filters the log, in the syntax of `tracing_subscriber::EnvFilter`.
@@ -46,40 +42,10 @@ fn set(log: &Log, sent: Option<impl Layer<Layered<EnvFilter, Registry>> + Send +
     let base = tracing_subscriber::registry().with(filter(asked)).with(sent);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_timer(SystemTime);
     let _ = if json {
-        base.with(lines.json().event_format(Lines::new())).try_init()
+        base.with(lines.fmt_fields(Fields).event_format(Lines)).try_init()
     } else {
         base.with(lines.with_ansi(is_terminal)).try_init()
     };
-}
-
-/// An object a line. Events of a tool have the call's span in them; the record of the call says all that the span does,
-/// and to write it once more would cost as much as the record.
-#[derive(Debug)]
-pub(crate) struct Lines {
-    record: Format<Json, SystemTime>,
-    other: Format<Json, SystemTime>,
-}
-
-impl Lines {
-    pub(crate) fn new() -> Self {
-        let format = || tracing_subscriber::fmt::format().json().flatten_event(true).with_span_list(false);
-        Self {
-            record: format().with_current_span(false).with_timer(SystemTime),
-            other: format().with_timer(SystemTime),
-        }
-    }
-}
-
-impl<S: Subscriber + for<'a> LookupSpan<'a>> FormatEvent<S, JsonFields> for Lines {
-    fn format_event(
-        &self,
-        context: &FmtContext<'_, S, JsonFields>,
-        writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let format = if event.metadata().target() == super::log::TARGET { &self.record } else { &self.other };
-        format.format_event(context, writer, event)
-    }
 }
 
 fn filter(asked: &str) -> EnvFilter {
