@@ -17,6 +17,8 @@ pub(crate) enum RevenueError {
     #[error("no invoice was billed to this country; countries are spelt as in: {known}")]
     #[tool_error(code = "RECORD_NOT_FOUND")]
     CountryNotFound { known: String },
+    #[error("customer {id} has another email address; nothing was deleted")]
+    EmailMismatch { id: u32 },
     #[error("{kind} {id} stands on invoices and cannot be deleted")]
     RecordInUse { kind: RecordKind, id: u32 },
     #[error("the database is busy")]

@@ -169,6 +169,30 @@ impl Revenue {
         Ok(Json(rows.into_iter().map(feedback).collect()))
     }
 
+    /// Delete a customer who asks for it, for good.
+    ///
+    /// The email address has to be the customer's own, so that a wrong id deletes nobody else. A customer who stands on
+    /// an invoice stays: `RECORD_IN_USE`.
+    #[tool(scope = "customer.delete", rate = "5/min", destructive)]
+    async fn delete_customer(
+        &self,
+        /// The customer's id, as `find_customer` gives it.
+        id: u32,
+        /// The address that the customer is known by; upper and lower case are the same.
+        #[arg(pii, length(1..=254))]
+        email: String,
+    ) -> Result<(), RevenueError> {
+        let kind = RecordKind::Customer;
+        let query = "SELECT Email = ? COLLATE NOCASE FROM Customer WHERE CustomerId = ?";
+        let known: Option<bool> =
+            sqlx::query_scalar(query).bind(email).bind(id).fetch_optional(&self.database.pool).await?;
+        match known {
+            None => Err(RevenueError::RecordNotFound { kind, id }),
+            Some(false) => Err(RevenueError::EmailMismatch { id }),
+            Some(true) => self.delete_record(kind, id).await,
+        }
+    }
+
     /// Delete one record for good.
     ///
     /// A customer or a track that stands on an invoice stays: `RECORD_IN_USE`. With a track go its feedback and its

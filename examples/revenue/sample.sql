@@ -152,7 +152,8 @@ INSERT INTO Customer (CustomerId, FirstName, LastName, Address, City, Country, P
     (7, 'Grace', 'Thornton', '5 Mill Lane', 'Bristol', 'United Kingdom', 'BS1 4DJ', 'grace.thornton@example.com'),
     (8, 'Daniel', 'Reyes', '740 Orchard Avenue', 'Portland', 'USA', '97204', 'daniel.reyes@example.com'),
     (9, 'Aiko', 'Tanabe', '3-9 Sakuragaoka', 'Kobe', 'Japan', '650-0001', 'aiko.tanabe@example.com'),
-    (10, 'Paulo', 'Siqueira', 'Rua das Acácias 88', 'Curitiba', 'Brazil', '80010', 'paulo.siqueira@example.com');
+    (10, 'Paulo', 'Siqueira', 'Rua das Acácias 88', 'Curitiba', 'Brazil', '80010', 'paulo.siqueira@example.com'),
+    (17, 'Carol', 'Ferreira', 'Rua do Sol 14', 'Porto', 'Portugal', '4050-190', 'carol.ferreira@example.com');
 
 INSERT INTO Invoice (InvoiceId, CustomerId, InvoiceDate, BillingAddress, BillingCity, BillingCountry, BillingPostalCode, Total) VALUES
     (1, 2, '2024-09-18 00:00:00', 'Gartenstraße 12', 'Leipzig', 'Germany', '04109', 0.99),

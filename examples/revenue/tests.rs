@@ -196,6 +196,19 @@ async fn what_stands_on_invoices_stays() {
 }
 
 #[tokio::test]
+async fn a_customer_is_deleted_by_id_and_email_together() {
+    let revenue = sample().await;
+    let delete = |id, email: &str| revenue.delete_customer(id, email.to_owned());
+    let error = delete(17, "jonas.weber@example.com").await.expect_err("another's");
+    assert_eq!(error.to_string(), "customer 17 has another email address; nothing was deleted");
+    let error = delete(2, "jonas.weber@example.com").await.expect_err("in use");
+    assert!(matches!(error, RevenueError::RecordInUse { id: 2, .. }), "{error}");
+    delete(17, "Carol.Ferreira@example.com").await.expect("deleted");
+    let error = delete(17, "carol.ferreira@example.com").await.expect_err("gone");
+    assert!(matches!(error, RevenueError::RecordNotFound { id: 17, .. }), "{error}");
+}
+
+#[tokio::test]
 async fn what_is_deleted_takes_its_own_along() {
     let revenue = sample().await;
     let Json(added) = revenue.add_feedback(13, "salty".to_owned()).await.expect("added");

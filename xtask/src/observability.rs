@@ -73,10 +73,18 @@ fn panels(dashboard: &Value) -> impl Iterator<Item = &Value> {
 /// Every query of the dashboard, with Grafana's variables filled in.
 fn queries(dashboard: &Value) -> BTreeSet<String> {
     let targets = panels(dashboard).flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
-    targets
-        .filter_map(|target| target["expr"].as_str())
-        .map(|query| query.replace("$__rate_interval", "1m").replace("$job", ".+"))
-        .collect()
+    targets.filter_map(|target| target["expr"].as_str()).map(filled_in).collect()
+}
+
+/// The first query of a panel, with Grafana's variables filled in.
+fn query_of(dashboard: &Value, title: &str) -> Result<String> {
+    let panel = panels(dashboard).find(|panel| panel["title"] == title);
+    let query = panel.and_then(|panel| panel["targets"][0]["expr"].as_str());
+    query.map(filled_in).ok_or_else(|| format!("grafana.json has no panel `{title}`"))
+}
+
+fn filled_in(query: &str) -> String {
+    query.replace("$__rate_interval", "1m").replace("$job", ".+")
 }
 
 /// The series that recording rules make.
@@ -98,6 +106,7 @@ impl Site {
         write(&self.folder.join("config.toml"), config)?;
         let keys =
             [self.issue("reporting", &["echo.say", "feedback.read", "revenue.read"])?, self.issue("stranger", &["x"])?];
+        let cleanup = self.issue("cleanup", &["record.delete", "record.read"])?;
         let server = Server::start(self.command(&["serve", "--http", "127.0.0.1:0"]).stdin(Stdio::piped()))?;
         let mcp = address(&server.url)?;
         let log = server.log();
@@ -115,6 +124,7 @@ impl Site {
                 return Err(format!("no data after {} s:\n  {}", PATIENCE.as_secs(), all.join("\n  ")));
             }
             calls(mcp, &keys)?;
+            web::post(mcp, Some(&cleanup), &call("delete_record", json!({ "kind": "customer", "id": 17 })))?;
             std::thread::sleep(ROUND);
             let mut left = BTreeSet::new();
             for query in unanswered {
@@ -123,6 +133,12 @@ impl Site {
                 }
             }
             unanswered = left;
+        }
+        // Who deleted something, and how often, as the panels show it.
+        for (panel, label, value) in
+            [("Calls by tool", "gen_ai_tool_name", "delete_record"), ("Busiest agents", "agent", "key:cleanup")]
+        {
+            prometheus.shows(&query_of(dashboard, panel)?, label, value)?;
         }
         prometheus.rules_are_healthy()?;
         prometheus.stop()?;
@@ -148,21 +164,24 @@ impl Site {
     }
 }
 
+/// The message of a call, of the newest revision.
+fn call(tool: &str, arguments: Value) -> Value {
+    revision(
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": tool, "arguments": arguments } }),
+    )
+}
+
+fn revision(mut message: Value) -> Value {
+    message["params"]["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": { "name": "xtask", "version": "1" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    message
+}
+
 /// Calls of every kind: served, denied, limited, wrong, broken, and without a key.
 fn calls(address: SocketAddr, keys: &[String]) -> Result {
-    let revision = |mut message: Value| {
-        message["params"]["_meta"] = json!({
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientInfo": { "name": "xtask", "version": "1" },
-            "io.modelcontextprotocol/clientCapabilities": {},
-        });
-        message
-    };
-    let call = |tool: &str, arguments: Value| {
-        revision(
-            json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": tool, "arguments": arguments } }),
-        )
-    };
     for key in keys {
         for message in [
             call("echo", json!({ "text": "hi" })),
@@ -235,6 +254,13 @@ impl Prometheus {
         let data = self.ask(&format!("/api/v1/query?query={}", web::encoded(query)))?;
         let samples = data["result"].as_array().ok_or_else(|| format!("{query}: {data}"))?;
         Ok(samples.iter().any(|sample| sample["value"][1].as_str().is_some_and(|value| value != "NaN")))
+    }
+
+    /// Whether an answer has a series with this label.
+    fn shows(&self, query: &str, label: &str, value: &str) -> Result {
+        let data = self.ask(&format!("/api/v1/query?query={}", web::encoded(query)))?;
+        let shown = data["result"].as_array().is_some_and(|all| all.iter().any(|one| one["metric"][label] == value));
+        if shown { Ok(()) } else { Err(format!("{query}: no {value} in {data}")) }
     }
 
     /// Every rule was evaluated without an error.

@@ -11,7 +11,7 @@ use super::output::{Output, table};
 use super::state::Location;
 use super::{Error, Result, now};
 use crate::config::Config;
-use crate::telemetry::audit::query::{self, Found, Query, of_operator};
+use crate::telemetry::audit::query::{self, Argument, Found, Query, of_operator};
 use crate::telemetry::audit::verify::{self, Check, Report};
 
 #[derive(Args)]
@@ -64,10 +64,19 @@ enum Command {
         /// The correlation id of an error
         #[arg(long, value_name = "ID")]
         correlation: Option<String>,
+        /// The value that an argument had; of a personal one too, which the state folder's key finds
+        #[arg(long = "argument", value_name = "NAME=VALUE", value_parser = argument)]
+        arguments: Vec<(String, String)>,
         /// At the most so many, the newest of them
         #[arg(long, value_name = "COUNT", default_value_t = 1000)]
         limit: usize,
     },
+}
+
+/// A name, and what stands behind the first `=`.
+fn argument(text: &str) -> std::result::Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("an argument is asked for as in `id=17`")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// A time, a day (UTC), or how long ago.
@@ -90,8 +99,11 @@ pub(super) fn audit(audit: Audit, config: &Config, state: impl FnOnce() -> Resul
             let check = Check { key, last, allow_unsealed, alone };
             verify_files(&or_configured(files, config, false)?, &check, output)
         }
-        Command::Query { files, agent, tool, subject, outcome, since, until, correlation, limit } => {
-            let asked = Query { agent, tool, subject, outcome, since, until, correlation, limit };
+        Command::Query { files, agent, tool, subject, outcome, since, until, correlation, arguments, limit } => {
+            // Only personal values need it, and who looks at a file elsewhere may not have it.
+            let key = if arguments.is_empty() { None } else { state().and_then(|state| state.digest_key()).ok() };
+            let arguments = arguments.iter().map(|(name, value)| Argument::new(name, value, key.as_ref())).collect();
+            let asked = Query { agent, tool, subject, outcome, since, until, correlation, arguments, limit };
             query_files(&or_configured(files, config, true)?, &asked, output)
         }
     }

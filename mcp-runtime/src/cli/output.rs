@@ -5,6 +5,7 @@ use std::io::Write;
 use serde_json::Value;
 
 use super::Result;
+use crate::telemetry::lines::visible;
 
 /// How a command prints what it was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +17,8 @@ impl Output {
     /// Prints one result. A reader that went away (`| head`) is an error like any other that keeps the answer from
     /// being read.
     pub(super) fn print(self, json: impl FnOnce() -> Value, text: impl FnOnce() -> String) -> Result {
-        let text = if self.json { format!("{}\n", json()) } else { text() };
+        // What is printed may come from a file of somebody else.
+        let text = if self.json { format!("{}\n", visible(&json().to_string())) } else { text() };
         let mut out = std::io::stdout().lock();
         out.write_all(text.as_bytes())?;
         out.flush()?;

@@ -58,7 +58,13 @@ impl Exchange {
         via: Via,
         recording: Recording,
     ) -> Result<Self, Box<Failure>> {
-        recording.came_from(|origin| envelope.tell(origin));
+        recording.came_from(|origin| {
+            envelope.tell(origin);
+            // The client's own words, which may name a person: an address of a resource does.
+            for text in [&mut origin.target, &mut origin.session].into_iter().flatten() {
+                *text = gate.sinks().redactor.name(text).into();
+            }
+        });
         if let Some(version) = &envelope.version {
             recording.speaks(version);
         }

@@ -13,13 +13,13 @@ fn site(config: &str) -> Site {
 }
 
 /// Where the page is.
-fn address(serving: &Serving) -> SocketAddr {
+pub(crate) fn address(serving: &Serving) -> SocketAddr {
     let line = serving.said.iter().find_map(|line| line.strip_prefix("metrics on http://"));
     let address = line.and_then(|line| line.strip_suffix("/metrics")).expect("a page of metrics");
     address.parse().expect("an address")
 }
 
-fn get(address: SocketAddr) -> Request {
+pub(crate) fn get(address: SocketAddr) -> Request {
     Request::new(address).to("GET", "/metrics").without("Content-Type").without("Accept")
 }
 

@@ -4,5 +4,7 @@
 
 mod admin;
 mod counts;
+mod hostile;
 mod otel;
 mod receiver;
+mod story;

@@ -39,6 +39,8 @@ struct Inner {
     resources: Vec<Attributes>,
     /// The value of the header `x-key`, export by export.
     keys: Vec<Option<String>>,
+    /// Exports over HTTP, as they came.
+    bodies: Vec<Bytes>,
 }
 
 impl Received {
@@ -71,6 +73,11 @@ impl Received {
     pub(crate) fn metric(&self, name: &str) -> Metric {
         let inner = self.0.lock().unwrap();
         inner.metrics.iter().rev().find(|metric| metric.name == name).unwrap_or_else(|| panic!("no {name}")).clone()
+    }
+
+    /// Every export over HTTP, byte for byte.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap().bodies.concat()
     }
 
     pub(crate) fn has_metrics(&self) -> bool {
@@ -128,6 +135,7 @@ impl Received {
                 async move {
                     let (parts, body) = request.into_parts();
                     let body = body.collect().await?.to_bytes();
+                    received.0.lock().unwrap().bodies.push(body.clone());
                     assert_eq!(parts.headers["content-type"], "application/x-protobuf");
                     let key = parts.headers.get("x-key").map(|key| key.to_str().unwrap().to_owned());
                     match parts.uri.path() {

@@ -6,8 +6,13 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::verify::{Line, Lines};
+use crate::__private::arg;
+use crate::config::Redaction;
+use crate::spec::{ArgumentSpec, Rule};
+use crate::telemetry::redact::Redactor;
 
 pub use super::file::of_operator;
 
@@ -29,8 +34,43 @@ pub struct Query {
     pub until: Option<Timestamp>,
     /// The correlation id.
     pub correlation: Option<String>,
+    /// Values of arguments, as records have them.
+    pub arguments: Vec<Argument>,
     /// At the most so many, the newest of them.
     pub limit: usize,
+}
+
+/// The value of an argument that is asked for.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Argument {
+    name: String,
+    value: String,
+    /// What stands in records for the value, of an argument that is personal.
+    digest: Option<String>,
+}
+
+impl Argument {
+    /// An argument, by its name and its value: a text without quotes, anything else as JSON. Personal values are found with
+    /// the key of the state folder that the records were made with.
+    pub fn new(name: &str, value: &str, key: Option<&[u8; 32]>) -> Self {
+        const PERSONAL: &[ArgumentSpec] = &[arg::<String>().spec("value", "", &[Rule::Pii])];
+        let digest = key.and_then(|key| {
+            let sent = Map::from_iter([("value".to_owned(), Value::from(value))]);
+            let redacted = Redactor::new(key, &Redaction::default()).redact(&sent, PERSONAL);
+            let redacted: Value = serde_json::from_str(redacted.as_str()).ok()?;
+            redacted["value"].as_str().map(str::to_owned)
+        });
+        Self { name: name.to_owned(), value: value.to_owned(), digest }
+    }
+
+    fn matches(&self, arguments: &Map<String, Value>) -> bool {
+        match arguments.get(&self.name) {
+            None => false,
+            Some(Value::String(text)) => *text == self.value || self.digest.as_ref() == Some(text),
+            Some(value) => value.to_string() == self.value,
+        }
+    }
 }
 
 /// A call as its line tells it.
@@ -79,6 +119,15 @@ impl Query {
             && is(&self.correlation, Some(&found.correlation))
             && self.since.is_none_or(|since| found.time >= since)
             && self.until.is_none_or(|until| found.time < until)
+            && self.has_arguments(found)
+    }
+
+    fn has_arguments(&self, found: &Found) -> bool {
+        if self.arguments.is_empty() {
+            return true;
+        }
+        let sent = serde_json::from_str(found.arguments.get());
+        sent.is_ok_and(|sent| self.arguments.iter().all(|argument| argument.matches(&sent)))
     }
 }
 
