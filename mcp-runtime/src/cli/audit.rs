@@ -55,7 +55,7 @@ enum Command {
         /// What came of it: OK, an error code, or denied, limited, invalid, admitted
         #[arg(long, value_name = "CODE")]
         outcome: Option<String>,
-        /// Not before: a time as in 2026-01-31T12:00:00Z, a day, or so long ago as in 2h
+        /// Not before: a time as in 2026-01-31T12:00:00Z or "2026-01-31 12:00" (UTC), a day, or so long ago as in 2h
         #[arg(long, value_name = "TIME", value_parser = moment)]
         since: Option<Timestamp>,
         /// Before: as --since
@@ -79,16 +79,21 @@ fn argument(text: &str) -> std::result::Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// A time, a day (UTC), or how long ago.
+/// A time, in UTC unless it says otherwise, a day, or how long ago.
 fn moment(text: &str) -> std::result::Result<Timestamp, String> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);
     }
-    if let Ok(day) = text.parse::<jiff::civil::Date>() {
-        return day.to_zoned(jiff::tz::TimeZone::UTC).map(|day| day.timestamp()).map_err(|error| error.to_string());
+    // As the table prints it, down to the day. A `Date` would read a time as well, and forget it.
+    if let Ok(time) = text.parse::<jiff::civil::DateTime>() {
+        return time.to_zoned(jiff::tz::TimeZone::UTC).map(|time| time.timestamp()).map_err(|error| error.to_string());
     }
-    let ago = crate::config::parse_duration(text)
-        .map_err(|_| format!("`{}` is no time: write 2026-01-31T12:00:00Z, 2026-01-31 or 2h", text.escape_debug()))?;
+    let ago = crate::config::parse_duration(text).map_err(|_| {
+        format!(
+            "`{}` is no time: write 2026-01-31T12:00:00Z, \"2026-01-31 12:00\", 2026-01-31 or 2h",
+            text.escape_debug()
+        )
+    })?;
     now().checked_sub(ago).map_err(|error| error.to_string())
 }
 
@@ -195,4 +200,27 @@ fn row(call: &Found) -> Vec<String> {
         shown(call.arguments.get()),
         shown(&call.correlation),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_as_the_table_prints_it() {
+        for (text, expected) in [
+            ("2026-03-03T10:15:30Z", "2026-03-03T10:15:30Z"),
+            ("2026-03-03T10:15:30+02:00", "2026-03-03T08:15:30Z"),
+            ("2026-03-03 10:15:30.250", "2026-03-03T10:15:30.25Z"),
+            ("2026-03-03T10:15", "2026-03-03T10:15:00Z"),
+            ("2026-03-03", "2026-03-03T00:00:00Z"),
+        ] {
+            assert_eq!(moment(text).map(|time| time.to_string()), Ok(expected.to_owned()), "{text}");
+        }
+        let ago = moment("2h").unwrap().duration_until(now()).as_secs();
+        assert!((7200..7260).contains(&ago), "{ago}");
+        for wrong in ["", "tuesday", "2026-13-01", "2026-03-03 25:00", "10:15"] {
+            assert!(moment(wrong).is_err(), "{wrong}");
+        }
+    }
 }
