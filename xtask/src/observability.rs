@@ -165,7 +165,8 @@ impl Site {
 }
 
 /// The message of a call, of the newest revision.
-fn call(tool: &str, arguments: Value) -> Value {
+fn call(tool: &str, arguments: impl Into<Value>) -> Value {
+    let arguments = arguments.into();
     revision(
         json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": tool, "arguments": arguments } }),
     )

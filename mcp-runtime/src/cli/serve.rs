@@ -83,8 +83,7 @@ where
     });
     let dev_key = dev_key.transpose()?;
     let (server, own) = construct().await?;
-    let telemetry = join(telemetry, own)?;
-    let telemetry = digest_key.into_iter().fold(telemetry, Telemetry::digest_key);
+    let telemetry = digest_key.into_iter().fold(join(telemetry, own)?, Telemetry::digest_key);
     let protected = Protected::with_telemetry(server, config, telemetry)?;
     let authenticate: Arc<dyn Authenticate> = Arc::new(credentials);
 

@@ -1,5 +1,6 @@
 //! The operator's own page: `/metrics`, on an address of its own, and nothing else.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fs::File;
 use std::io::Read;
@@ -15,7 +16,7 @@ use http_body_util::Full;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use subtle::ConstantTimeEq;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 
 use super::metrics::{self, Format, Metrics};
 use crate::auth::{Authenticate, bearer};
@@ -29,7 +30,8 @@ const PATH: &str = "/metrics";
 /// How long one request may take, from the connection to the end of the answer.
 const TIME: Duration = Duration::from_secs(10);
 
-/// How many requests are served at a time: scrapers are few.
+/// How many connections there are at a time: scrapers are few. The oldest makes room for a new one, so that connections
+/// which say nothing do not keep a scraper out.
 const CONNECTIONS: usize = 16;
 
 /// The shortest token, and the longest file that is read for one.
@@ -64,7 +66,7 @@ impl AdminPage {
 
     /// Answers scrapes until `stop` completes. Each is a connection, and over within ten seconds.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let mut open: VecDeque<AbortHandle> = VecDeque::with_capacity(CONNECTIONS);
         let mut stop = std::pin::pin!(stop);
         loop {
             let accepted = match select(std::pin::pin!(listener.accept()), &mut stop).await {
@@ -75,9 +77,14 @@ impl AdminPage {
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 continue;
             };
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+            open.retain(|connection| !connection.is_finished());
+            if open.len() >= CONNECTIONS
+                && let Some(oldest) = open.pop_front()
+            {
+                oldest.abort();
+            }
             let page = self.clone();
-            tokio::spawn(async move {
+            let connection = tokio::spawn(async move {
                 let answer = hyper::service::service_fn(move |request| {
                     let answer = page.answer(&request);
                     async move { Ok::<_, Infallible>(answer) }
@@ -86,8 +93,8 @@ impl AdminPage {
                 builder.timer(TokioTimer::new()).header_read_timeout(TIME).keep_alive(false).max_buf_size(16 * 1024);
                 // How a connection ends is the scraper's business.
                 let _ = tokio::time::timeout(TIME, builder.serve_connection(TokioIo::new(stream), answer)).await;
-                drop(place);
             });
+            open.push_back(connection.abort_handle());
         }
     }
 

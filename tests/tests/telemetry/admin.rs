@@ -123,6 +123,10 @@ fn the_page_stands_by_itself_and_knows_its_name() {
     assert_eq!(status(get(address).replace("Host", "metrics.example.com:9090")), 200);
     assert_eq!(status(get(address).replace("Host", "evil.example")), 403);
     assert_eq!(status(get(address).without("Host")), 403);
+    assert_eq!(status(get(address).with("Host", "evil.example")), 403, "two of them");
+    assert_eq!(status(get(address).to("GET", "http://evil.example/metrics")), 403, "the target counts as well");
+    assert_eq!(status(get(address).replace("Host", &format!("{address}@evil.example"))), 403);
+    assert_eq!(status(get(address).to("TRACE", "/metrics")), 405);
     assert_eq!(status(get(address).to("POST", "/metrics")), 405);
     assert_eq!(status(Request::new(address).key(&key.key).message(&call(1, "ping", json!({})))), 404, "no /mcp there");
     assert_eq!(status(serving.request().to("GET", "/metrics")), 404, "and no metrics here");
@@ -136,6 +140,18 @@ fn the_page_stands_by_itself_and_knows_its_name() {
     assert_eq!(plain.header("cache-control"), Some("no-store"));
     serving.terminate();
     assert!(serving.wait().success());
+}
+
+#[test]
+fn connections_that_say_nothing_keep_no_scraper_out() {
+    let site = site("[admin]\naddress = \"127.0.0.1:0\"");
+    let serving = site.serve();
+    let address = address(&serving);
+    let silent: Vec<_> = (0..100).map(|_| mcp_tests::http::Connection::open(address)).collect();
+    let begun = std::time::Instant::now();
+    assert_eq!(get(address).send().status, 200);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+    drop(silent);
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl Argument {
         match arguments.get(&self.name) {
             None => false,
             Some(Value::String(text)) => *text == self.value || self.digest.as_ref() == Some(text),
-            Some(value) => value.to_string() == self.value,
+            Some(value) => serde_json::to_string(value).is_ok_and(|text| text == self.value),
         }
     }
 }
