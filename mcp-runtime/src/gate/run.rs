@@ -34,6 +34,7 @@ pub(super) async fn run(
         Ok(Either::Left((Ok(ran), _))) => ran.map_err(Stop::from),
         Ok(Either::Left((Err(panic), _))) => Err(panicked(&state::panic_text(panic)).into()),
         Ok(Either::Right((Either::Left(_), _))) => Err(Failure::new(code::CANCELLED, "the call was cancelled").into()),
+        Ok(Either::Right((Either::Right((End::Failed(failure), _)), _))) => Err(failure.into()),
         Ok(Either::Right((Either::Right((end, _)), _))) => Err(Stop::Asked(end)),
         Err(_) => Err(timed_out(tool, state).into()),
     };

@@ -10,7 +10,7 @@
 
 use super::patterns::{Found, is_glued, is_word, run, run_back};
 
-const PASSWORD: &str = "[masked: password]";
+pub(super) const PASSWORD: &str = "[masked: password]";
 const TOKEN: &str = "[masked: token]";
 const KEY: &str = "[masked: api key]";
 
@@ -33,6 +33,19 @@ const NAMES: &[&str] = &[
     "privatekey",
     "authorization",
 ];
+
+/// Whether what is called so is a credential, whatever it looks like: for the names of fields. Names of more than 32
+/// letters and digits go by their end.
+pub(super) fn is_name(name: &str) -> bool {
+    let mut folded = [0; 32];
+    let mut start = folded.len();
+    for byte in name.bytes().rev().filter(u8::is_ascii_alphanumeric) {
+        let Some(next) = start.checked_sub(1) else { break };
+        folded[next] = byte.to_ascii_lowercase();
+        start = next;
+    }
+    NAMES.iter().any(|name| folded[start..].ends_with(name.as_bytes()))
+}
 
 /// Tokens with a prefix: where it stops, how many characters follow at least.
 const PREFIXES: &[(&[u8], usize)] = &[(b"sk-", 20), (b"glpat-", 20), (b"npm_", 36), (b"hf_", 30), (b"AIza", 35)];

@@ -23,9 +23,12 @@
 //! | `credentials` | `[masked: …]` | tokens, JWTs, API keys, private keys, passwords in URLs; as in answers, and `credential` |
 //!
 //! Each class can be switched off, which loosens what records protect: `[redaction] phones = false`. An argument that is
-//! declared `plain` is kept as it came, but for credentials. In the cause of a failure, values of the call's own `pii` and
-//! `secret` arguments are replaced as well, wherever they stand, if they have four characters or more; a `secret` one also
-//! in the message that the caller reads.
+//! declared `plain` is kept as it came, but for credentials. A field within an argument whose name ends as those of
+//! passwords, tokens and keys do (see `credential`) is `[masked: password]`, whatever it holds. In the cause of a failure,
+//! the first 64 values of the call's own `secret` and then `pii` arguments are replaced as well, wherever they stand, if
+//! they have four characters or more; a `secret` one also in the message that the caller reads.
+//!
+//! What the program itself writes with `tracing` is its own: nothing in it is redacted, in no sink.
 //!
 //! Forms are found, meanings are not: a name, a street, a number without its form pass. What is personal by what it means
 //! has to be declared.
@@ -112,6 +115,7 @@ impl Redactor {
             }
             match declared.map(Privacy::of).or(flattened) {
                 None => writer.mark("[unknown]"),
+                Some(Privacy::Undeclared) if declared.is_none() => writer.field(name, value, &self.classes),
                 Some(Privacy::Secret) => writer.mark("[secret]"),
                 Some(Privacy::Pii) => writer.mark(&self.digest(value)),
                 Some(Privacy::Plain) => writer.value(value, &plain),
@@ -137,10 +141,16 @@ impl Redactor {
     /// the cause. A cause is cut at 16 KiB before that.
     pub(crate) fn scrub(&self, failure: &mut Failure, sent: &Map<String, Value>, arguments: &[ArgumentSpec]) {
         let mut values = Vec::new();
-        for argument in arguments {
-            let privacy = Privacy::of(argument);
-            if matches!(privacy, Privacy::Pii | Privacy::Secret) && !is_flattened(argument) {
-                literals(sent.get(argument.name), privacy, &mut values);
+        let named = |name: &str| arguments.iter().any(|argument| argument.name == name && !is_flattened(argument));
+        // Where there are too many, those that the caller must not read come first.
+        for wanted in [Privacy::Secret, Privacy::Pii] {
+            for argument in arguments.iter().filter(|argument| Privacy::of(argument) == wanted) {
+                if is_flattened(argument) {
+                    let others = sent.iter().filter(|(name, _)| !named(name));
+                    others.for_each(|(_, value)| literals(Some(value), wanted, &mut values));
+                } else {
+                    literals(sent.get(argument.name), wanted, &mut values);
+                }
             }
         }
         // A value that is part of another one must not break it.
@@ -175,7 +185,8 @@ impl Redactor {
         if name.len() < SHORTEST && name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return name.to_owned();
         }
-        let shown = shown(name);
+        // Before it is cut, which may part what would be found, and after it is cleaned, which may join it.
+        let shown = shown(&self.text(&name[..name.floor_char_boundary(LONGEST_NAME)]));
         match self.text(&shown) {
             Cow::Borrowed(_) => shown,
             Cow::Owned(redacted) => redacted,
@@ -193,26 +204,45 @@ impl Redactor {
 /// No class finds fewer letters and digits than this alone; the shortest are cards' and calls' from abroad, with 14.
 const SHORTEST: usize = 14;
 
+/// So much of a name is looked at before it is cut, in bytes.
+const LONGEST_NAME: usize = 1024;
+
 /// The longest cause that a log gets, in bytes.
 const MAX_CAUSE: usize = 16 * 1024;
 
 /// Shorter values stand in texts by chance.
 const MIN_LITERAL: usize = 4;
 
-/// So many values of declared arguments are looked for in a text.
-const MAX_LITERALS: usize = 32;
+/// So many values of declared arguments are looked for in a text, `secret` ones first.
+const MAX_LITERALS: usize = 64;
 
 /// The texts and numbers in a value.
 fn literals(value: Option<&Value>, privacy: Privacy, values: &mut Vec<(String, Privacy)>) {
-    let literal = match value {
-        None | Some(Value::Null | Value::Bool(_)) => return,
-        Some(Value::Array(items)) => return items.iter().for_each(|item| literals(Some(item), privacy, values)),
-        Some(Value::Object(map)) => return map.values().for_each(|item| literals(Some(item), privacy, values)),
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) => number.to_string(),
+    let mut note = |literal: String| {
+        if literal.chars().nth(MIN_LITERAL - 1).is_some() && values.len() < MAX_LITERALS {
+            values.push((literal, privacy));
+        }
     };
-    if literal.chars().nth(MIN_LITERAL - 1).is_some() && values.len() < MAX_LITERALS {
-        values.push((literal, privacy));
+    match value {
+        None | Some(Value::Null | Value::Bool(_)) => return,
+        Some(Value::Array(items)) => items.iter().for_each(|item| literals(Some(item), privacy, values)),
+        Some(Value::Object(map)) => map.values().for_each(|item| literals(Some(item), privacy, values)),
+        Some(Value::String(text)) => {
+            note(text.clone());
+            // As `{:?}` and JSON show it.
+            let shown = serde_json::to_string(text).unwrap_or_default();
+            let shown = shown.trim_matches('"');
+            if shown != text {
+                note(shown.to_owned());
+            }
+        }
+        Some(Value::Number(number)) => {
+            note(number.to_string());
+            // `10.0` is often shown as `10`.
+            if let Some(whole) = number.as_f64().filter(|_| number.is_f64()) {
+                note(format!("{whole}"));
+            }
+        }
     }
 }
 

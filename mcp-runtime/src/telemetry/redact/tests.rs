@@ -60,6 +60,56 @@ fn a_record_has_a_bound() {
 }
 
 #[test]
+fn a_record_has_a_bound_whatever_fills_it() {
+    let mut nested = json!(1);
+    for _ in 0..100 {
+        nested = json!({"": nested, "a": -2.225_073_858_507_201_4e-308});
+    }
+    for filler in
+        [json!(-2.225_073_858_507_201_4e-308), json!("\u{1}\u{2}\u{3}"), json!([[[]]]), json!({"": ""}), nested]
+    {
+        let items: Vec<_> = (0..16_384).map(|_| filler.clone()).collect();
+        let keyed_items: Map<_, _> = (0..16_384).map(|index| (format!("\u{7}{index}"), filler.clone())).collect();
+        for text in [json!(items), json!(keyed_items)] {
+            let record = keyed(7).redact(&object(json!({ "text": text })), ARGUMENTS);
+            assert!(record.as_str().len() < 2 * MAX_ALL, "{}: {filler}", record.as_str().len());
+            assert!(serde_json::from_str::<Value>(record.as_str()).is_ok(), "{filler}");
+        }
+    }
+}
+
+#[test]
+fn a_field_that_is_called_a_credential_is_one() {
+    let sent = json!({"text": {
+        "host": "db", "password": "hunter2", "PIN": 1234, "Api-Key": ["abc"], "x": [{"client_secret": {"a": "hunter3"}}],
+        "pin_token": 123_456, "token": null, "has_password": true, "tokens": 5, "authorization": "Basic x",
+    }});
+    let record = redact(&keyed(7), sent.clone());
+    assert_eq!(
+        record["text"],
+        json!({
+            "host": "db", "password": "[masked: password]", "PIN": 1234, "Api-Key": "[masked: password]",
+            "x": [{"client_secret": "[masked: password]"}], "pin_token": "[masked: password]", "token": null,
+            "has_password": true, "tokens": 5, "authorization": "[masked: password]",
+        })
+    );
+    let config = crate::config::Config::parse("[redaction]\ncredentials = false").unwrap();
+    assert_eq!(redact(&Redactor::new(&[7; 32], &config.redaction), sent.clone())["text"], sent["text"]);
+    let flattened = &[arg::<String>().spec("login", "", &[Rule::Flatten])];
+    let record = keyed(7).redact(&object(json!({"user": "carol", "password": "hunter2"})), flattened);
+    assert_eq!(record.as_str(), r#"{"user":"carol","password":"[masked: password]"}"#);
+}
+
+#[test]
+fn a_name_is_redacted_before_it_is_cut() {
+    for at in 50..64 {
+        let name = format!("{} carol@example.com", "-".repeat(at));
+        assert!(!keyed(7).name(&name).contains("carol"), "{at}");
+    }
+    assert!(!keyed(7).name("carol\u{200b}@example.com").contains("carol"));
+}
+
+#[test]
 fn a_digest_knows_no_order_and_needs_the_key() {
     let digest = |key, sent| keyed(key).digest_of(&object(sent));
     let one = digest(7, json!({"a": 1, "b": {"c": [1, "x"], "d": null}}));
@@ -170,6 +220,27 @@ fn a_failure_holds_no_value_that_is_declared() {
     assert!(!cause.contains("Carol") && !cause.contains("hunter2") && !cause.contains("481516"), "{cause}");
     assert!(cause.contains("pii:") && cause.contains("[secret]/[secret] in Elm Street"), "{cause}");
     assert!(redactor.text(&cause).ends_with("mail [email]"));
+}
+
+#[test]
+fn what_is_secret_is_found_in_any_spelling_and_in_flattened_arguments() {
+    let arguments = &[
+        arg::<String>().spec("people", "", &[Rule::Pii]),
+        arg::<String>().spec("login", "", &[Rule::Flatten, Rule::Secret]),
+    ];
+    let people: Vec<_> = (0..200).map(|index| format!("person {index}")).collect();
+    let sent = object(json!({"people": people, "key": "pa\"ss\\word", "pin": 1_000_000.0}));
+    for shown in
+        [format!("{:?}", "pa\"ss\\word"), "pa\"ss\\word".to_owned(), "1000000".to_owned(), "1000000.0".to_owned()]
+    {
+        let mut failure = Failure::internal(format!("cause {shown}"));
+        failure.message = format!("message {shown}").into();
+        keyed(7).scrub(&mut failure, &sent, arguments);
+        let cause = failure.cause.unwrap();
+        for text in [&*failure.message, cause.as_str()] {
+            assert!(text.contains("[secret]") && !text.contains("word") && !text.contains("1000000"), "{text}");
+        }
+    }
 }
 
 /// What is slow on purpose: every trigger, again and again. Counted in bytes looked at, not in time, it would need hooks;

@@ -5,33 +5,35 @@ use std::io::Write as _;
 
 use serde_json::{Map, Value};
 
-use super::patterns;
+use super::{credential, patterns};
 use crate::config::Redaction;
 use crate::output::hygiene::is_hidden;
 
 /// The longest text of an argument that a record holds, in bytes.
 const MAX_TEXT: usize = 1024;
 
-/// How much a record holds of all arguments together, in bytes of text.
+/// How much a record holds of all arguments together, in bytes of text, but for the last one and what marks a cut.
 pub(super) const MAX_ALL: usize = 16 * 1024;
+
+/// What stands for what there is no room for.
+const CUT: &str = "[cut]";
 
 /// Writes JSON in which nothing is hidden from who reads it, and no more than there is room for.
 pub(super) struct Writer {
     text: Vec<u8>,
-    room: usize,
 }
 
 impl Writer {
     pub(super) fn new() -> Self {
-        Self { text: Vec::with_capacity(128), room: MAX_ALL }
+        Self { text: Vec::with_capacity(256) }
     }
 
     /// The text; every piece of it was text.
     pub(super) fn finish(self) -> String {
-        String::from_utf8(self.text).unwrap_or_else(|_| "\"[cut]\"".to_owned())
+        String::from_utf8(self.text).unwrap_or_else(|_| format!("\"{CUT}\""))
     }
 
-    /// An object, each entry written by `entry`: the name, then the value.
+    /// An object, each entry written by `entry`: the name, then the value. What there is no room for is left out.
     pub(super) fn object<'a>(
         &mut self,
         entries: impl Iterator<Item = (&'a String, &'a Value)>,
@@ -41,6 +43,11 @@ impl Writer {
         for (index, (name, value)) in entries.enumerate() {
             if index > 0 {
                 self.text.push(b',');
+            }
+            if self.is_full() {
+                self.name(CUT);
+                self.mark(CUT);
+                break;
             }
             entry(self, name, value);
         }
@@ -61,29 +68,25 @@ impl Writer {
     /// A value whose texts are cut, and which is left out where the text would outgrow its bound.
     pub(super) fn value(&mut self, value: &Value, classes: &Redaction) {
         match value {
+            _ if self.is_full() => self.mark(CUT),
             Value::String(text) => self.cut(text, classes),
             Value::Array(values) => {
-                if !self.take(values.len()) {
-                    return self.mark("[cut]");
-                }
                 self.text.push(b'[');
                 for (index, value) in values.iter().enumerate() {
                     if index > 0 {
                         self.text.push(b',');
                     }
                     self.value(value, classes);
+                    if self.is_full() {
+                        break;
+                    }
                 }
                 self.text.push(b']');
             }
-            Value::Object(map) => {
-                if !self.take(map.keys().map(String::len).sum()) {
-                    return self.mark("[cut]");
-                }
-                self.object(map.iter(), |writer, name, value| {
-                    writer.name(&patterns::redact(name, classes));
-                    writer.value(value, classes);
-                });
-            }
+            Value::Object(map) => self.object(map.iter(), |writer, name, value| {
+                writer.long_name(name, classes);
+                writer.field(name, value, classes);
+            }),
             // A card's number may come as a number.
             Value::Number(number) if number.as_u64().is_some_and(|number| number > 9_999_999_999_999) => {
                 match patterns::redact(&number.to_string(), classes) {
@@ -95,13 +98,28 @@ impl Writer {
         }
     }
 
+    /// A value of which the author declared nothing but its name, which may say enough.
+    pub(super) fn field(&mut self, name: &str, value: &Value, classes: &Redaction) {
+        if classes.credentials && !matches!(value, Value::Null | Value::Bool(_)) && credential::is_name(name) {
+            self.mark(credential::PASSWORD);
+        } else {
+            self.value(value, classes);
+        }
+    }
+
+    /// A name that the caller chose, cut as texts are.
+    fn long_name(&mut self, name: &str, classes: &Redaction) {
+        self.cut(name, classes);
+        self.text.push(b':');
+    }
+
     fn cut(&mut self, text: &str, classes: &Redaction) {
         // Redacted with what is behind the cut, which may be the rest of something.
         let seen = &text[..text.floor_char_boundary(2 * MAX_TEXT)];
         let redacted = patterns::redact(seen, classes);
         let cut = &redacted[..redacted.floor_char_boundary(MAX_TEXT)];
-        if !self.take(cut.len()) {
-            self.mark("[cut]");
+        if self.text.len() + cut.len() > MAX_ALL {
+            self.mark(CUT);
         } else if cut.len() < redacted.len() || seen.len() < text.len() {
             self.visible(&format!("{cut}… ({} bytes)", text.len()));
         } else {
@@ -109,10 +127,8 @@ impl Writer {
         }
     }
 
-    fn take(&mut self, bytes: usize) -> bool {
-        let fits = bytes <= self.room;
-        self.room = self.room.saturating_sub(bytes);
-        fits
+    fn is_full(&self) -> bool {
+        self.text.len() >= MAX_ALL
     }
 
     /// A text in which what would be invisible is spelt out. Control characters of ASCII are left to JSON, which escapes
