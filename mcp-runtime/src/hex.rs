@@ -32,7 +32,7 @@ mod tests {
     #[test]
     fn both_write_what_rust_writes() {
         let bytes: Vec<u8> = (0..=255).collect();
-        let expected: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let expected = bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         let mut written = Vec::new();
         write(&bytes, &mut written);
         assert_eq!(String::from_utf8(written).unwrap(), expected);

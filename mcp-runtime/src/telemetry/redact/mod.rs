@@ -224,7 +224,7 @@ fn literals(value: Option<&Value>, privacy: Privacy, values: &mut Vec<(String, P
         }
     };
     match value {
-        None | Some(Value::Null | Value::Bool(_)) => return,
+        None | Some(Value::Null | Value::Bool(_)) => {}
         Some(Value::Array(items)) => items.iter().for_each(|item| literals(Some(item), privacy, values)),
         Some(Value::Object(map)) => map.values().for_each(|item| literals(Some(item), privacy, values)),
         Some(Value::String(text)) => {
