@@ -4,6 +4,7 @@ mod address;
 mod backend;
 mod body;
 mod challenge;
+mod connection;
 mod connections;
 mod cut_off;
 pub(crate) mod direct;
