@@ -136,11 +136,11 @@ impl Connection {
 /// A request in the making: a good one of the older revision, until it is changed.
 #[derive(Clone, Debug)]
 pub struct Request {
-    address: SocketAddr,
-    method: String,
-    target: String,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
+    pub(crate) address: SocketAddr,
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Request {

@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod authority;
 pub mod http;
+pub mod http2;
 pub mod log;
 pub mod message;
 pub mod metrics;

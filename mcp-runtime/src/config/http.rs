@@ -1,11 +1,14 @@
 //! `[http]`: where and to whom the server listens, and its bounds.
+//!
+//! What has no key: the nesting of a message (128 levels) and its values and keys (100,000) are bounded for whatever
+//! transport it came by, and how large an answer may be is the tool's own (`max_output`).
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{InvalidConfig, Network, duration};
+use super::{InvalidConfig, Network, duration, rate};
 
 /// `[http]`: where and to whom the server listens.
 #[derive(Clone, Debug, Deserialize)]
@@ -28,6 +31,35 @@ pub struct Http {
     pub connections: usize,
     /// Connections at a time from one address (IPv6: one /64) that is no trusted proxy.
     pub connections_per_address: usize,
+    /// Requests at a time over all connections; one more is answered with 503 before its body is read. Streams that stay
+    /// open by themselves count as `streams` alone.
+    pub requests: usize,
+    /// How large a request's head is at the most (`"64KiB"`), at least 8 KiB.
+    #[serde(deserialize_with = "rate::one_size")]
+    pub head_size: u64,
+    /// How long a request's head may take from its first byte; of a connection's first request, from the connection on.
+    #[serde(deserialize_with = "duration::one")]
+    pub head_timeout: Duration,
+    /// How large a request's body is at the most (`"4MiB"`). With `requests` it bounds what all bodies take together.
+    #[serde(deserialize_with = "rate::one_size")]
+    pub body_size: u64,
+    /// How long a request's body may take.
+    #[serde(deserialize_with = "duration::one")]
+    pub body_timeout: Duration,
+    /// How long a connection may be open without a request; of HTTP/2, whatever else it says.
+    #[serde(deserialize_with = "duration::one")]
+    pub idle_timeout: Duration,
+    /// How long a client may take nothing of an answer that is there for it.
+    #[serde(deserialize_with = "duration::one")]
+    pub write_timeout: Duration,
+    /// Requests at a time on one connection of HTTP/2.
+    pub http2_streams: u32,
+    /// How many requests a connection of HTTP/2 may give up before they are answered, beyond those that are; one more, and
+    /// it is ended.
+    pub http2_resets: u32,
+    /// How long requests that run may take to finish once the server stops.
+    #[serde(deserialize_with = "duration::one")]
+    pub drain_timeout: Duration,
     /// Sessions at a time, for clients of the revisions before 2026-07-28; with 0 there are none, and such clients are
     /// served without: nobody can be asked anything then.
     pub sessions: usize,
@@ -61,6 +93,16 @@ impl Default for Http {
             trusted_proxies: Vec::new(),
             connections: 10_000,
             connections_per_address: 200,
+            requests: 2048,
+            head_size: 64 * 1024,
+            head_timeout: Duration::from_secs(10),
+            body_size: 4 * 1024 * 1024,
+            body_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(30),
+            http2_streams: 100,
+            http2_resets: 100,
+            drain_timeout: Duration::from_secs(30),
             sessions: 1000,
             sessions_per_caller: 20,
             session_idle: Duration::from_secs(5 * 60),
@@ -133,9 +175,7 @@ impl Http {
                 host.escape_debug()
             )));
         }
-        if http.connections == 0 || http.connections_per_address == 0 {
-            return Err(InvalidConfig::new("http.connections and http.connections_per_address have to be at least 1"));
-        }
+        self.check_bounds()?;
         if (http.sessions > 0 && http.sessions_per_caller == 0) || (http.streams > 0 && http.streams_per_caller == 0) {
             return Err(InvalidConfig::new(
                 "http.sessions_per_caller and http.streams_per_caller have to be at least 1; http.sessions = 0 and \
@@ -160,6 +200,47 @@ impl Http {
         }
         Ok(())
     }
+
+    /// Refuses bounds that let nothing through, and those that bound nothing.
+    fn check_bounds(&self) -> Result<(), InvalidConfig> {
+        /// Beyond these, a number is a slip of the finger.
+        const MANY: usize = 1_000_000;
+        const LONG: Duration = Duration::from_secs(60 * 60);
+
+        for (key, count, most) in [
+            ("connections", self.connections, MANY),
+            ("connections_per_address", self.connections_per_address, MANY),
+            ("requests", self.requests, MANY),
+            ("http2_streams", self.http2_streams as usize, 10_000),
+            ("http2_resets", self.http2_resets as usize, 10_000),
+        ] {
+            if !(1..=most).contains(&count) {
+                return Err(InvalidConfig::new(format!("http.{key} has to be from 1 to {most}")));
+            }
+        }
+        for (key, time) in [
+            ("head_timeout", self.head_timeout),
+            ("body_timeout", self.body_timeout),
+            ("idle_timeout", self.idle_timeout),
+            ("write_timeout", self.write_timeout),
+            ("drain_timeout", self.drain_timeout),
+        ] {
+            if time > LONG {
+                return Err(InvalidConfig::new(format!(
+                    "http.{key}: {} bounds nothing; the longest is {}",
+                    duration::text(time),
+                    duration::text(LONG)
+                )));
+            }
+        }
+        if !(8 * 1024..=1024 * 1024).contains(&self.head_size) {
+            return Err(InvalidConfig::new("http.head_size has to be from 8KiB to 1MiB"));
+        }
+        if self.body_size < 1024 {
+            return Err(InvalidConfig::new("http.body_size: messages do not fit into less than 1KiB"));
+        }
+        Ok(())
+    }
 }
 
 /// RFC 6454, section 6.1: scheme, host and port, nothing behind them.
@@ -170,4 +251,34 @@ fn is_origin(text: &str) -> bool {
             && !text.ends_with('/')
             && uri.path_and_query().is_none_or(|path| path == "/")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    #[test]
+    fn bounds_that_bound_nothing_or_everything_are_refused() {
+        let refused = |key: &str, value: &str| {
+            let error = Config::parse(&format!("[http]\n{key} = {value}")).expect_err(key).to_string();
+            assert!(error.contains(key) || error.contains(value.trim_matches('"')), "{key} = {value}: {error}");
+        };
+        for key in ["connections", "connections_per_address", "requests", "http2_streams", "http2_resets"] {
+            for value in ["0", "-1", "1000001", "\"5\""] {
+                refused(key, value);
+            }
+        }
+        for key in ["head_timeout", "body_timeout", "idle_timeout", "write_timeout", "drain_timeout"] {
+            for value in ["\"0s\"", "\"2h\"", "\"10\"", "10"] {
+                refused(key, value);
+            }
+        }
+        for (key, value) in
+            [("head_size", "\"4KiB\""), ("head_size", "\"2MiB\""), ("body_size", "\"0B\""), ("body_size", "\"512B\"")]
+        {
+            refused(key, value);
+        }
+        let config = Config::parse("[http]\nbody_size = \"1MiB\"\nidle_timeout = \"90s\"\nrequests = 1").unwrap();
+        assert_eq!((config.http.body_size, config.http.idle_timeout.as_secs(), config.http.requests), (1 << 20, 90, 1));
+    }
 }

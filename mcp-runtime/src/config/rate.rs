@@ -106,8 +106,12 @@ pub(super) fn concurrency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 }
 
 pub(super) fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    one_size(deserializer).map(Some)
+}
+
+pub(super) fn one_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let text = String::deserialize(deserializer)?;
-    parse_size(&text).map(Some).ok_or_else(|| {
+    parse_size(&text).ok_or_else(|| {
         D::Error::custom(format!(
             "`{}` is no size: write it as in \"64KiB\"; units are B, KiB, MiB and GiB, \
              the largest is 1GiB",

@@ -6,8 +6,10 @@
 mod abuse;
 mod authentication;
 mod bodies;
+mod bounds;
 mod connections;
 mod hosts;
+mod http2;
 mod limits;
 mod oauth;
 mod questions;

@@ -1,6 +1,7 @@
 //! rmcp's service, with and without sessions, and what becomes of its answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
@@ -12,7 +13,7 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::body::{MAX_BODY_BYTES, is_json, is_stream};
+use super::body::{self, is_json, is_stream};
 use super::challenge::Challenges;
 use super::reply::{self, Answer};
 use super::sessions::Sessions;
@@ -37,6 +38,10 @@ pub(super) struct Sender {
     pub(super) credential: Option<HeaderValue>,
 }
 
+/// With an answer that stays open by itself, and has a place among the streams.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standing;
+
 /// rmcp behind the gate.
 pub(super) struct Backend {
     gate: Arc<Gate>,
@@ -46,6 +51,8 @@ pub(super) struct Backend {
     /// Serves clients of older revisions that have opened a session.
     in_session: Option<(StreamableHttpService<Adapter, Sessions>, Arc<Sessions>)>,
     streams: Arc<Shares>,
+    /// How long a client may leave an event unread.
+    read_time: Duration,
     closing: CancellationToken,
     challenges: Arc<Challenges>,
     rate_limited: RateLimited,
@@ -68,7 +75,7 @@ impl Backend {
         settings.json_response = true;
         // Host, Origin and size are checked before a credential is looked at.
         settings.allowed_hosts = Vec::new();
-        settings.max_request_body_bytes = MAX_BODY_BYTES;
+        settings.max_request_body_bytes = body::Bounds::new(config).size;
         let alone = StreamableHttpService::new(factory(), Arc::default(), settings.clone());
         settings.legacy_session_mode = true;
         let in_session = (config.sessions > 0).then(|| {
@@ -81,6 +88,7 @@ impl Backend {
             alone,
             in_session,
             streams: Arc::new(Shares::new(config.streams, config.streams_per_caller)),
+            read_time: config.write_timeout,
             closing: CancellationToken::new(),
             challenges,
             rate_limited: config.rate_limited,
@@ -134,9 +142,11 @@ impl Backend {
             authenticate: Arc::clone(&self.authenticate),
             credential: watched,
             caller: sender.caller,
+            read_time: self.read_time,
             closing: Some(self.closing.clone()),
             exchange: None,
         };
+        answer.extensions_mut().insert(Standing);
         answer.map(|body| stream::body(Vec::new(), Events::new(body), watch, (share, recording)))
     }
 
@@ -193,12 +203,16 @@ impl Backend {
             authenticate: Arc::clone(&self.authenticate),
             credential: watched,
             caller: sender.caller,
+            read_time: self.read_time,
             closing: is_standing.then(|| self.closing.clone()),
             exchange: Some(exchange.clone()),
         };
         let answer = match settled(answer, watch).await {
             Settled::Whole(answer) => answer,
-            Settled::Stream(answer) => {
+            Settled::Stream(mut answer) => {
+                if is_standing {
+                    answer.extensions_mut().insert(Standing);
+                }
                 // What a call comes to is known at its end.
                 if !envelope.is_call() {
                     exchange.recording().presume("OK");

@@ -10,34 +10,43 @@ use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::reply::{self, Answer};
+use crate::config;
 use crate::transport::envelope;
 
-/// The largest body, in bytes.
-pub(super) const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
+/// What bodies are held to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// In bytes.
+    pub(super) size: usize,
+    /// To arrive.
+    time: Duration,
+}
 
-/// How long a body may take to arrive.
-const BODY_TIME: Duration = Duration::from_secs(10);
+impl Bounds {
+    pub(super) fn new(config: &config::Http) -> Self {
+        Self { size: usize::try_from(config.body_size).unwrap_or(usize::MAX), time: config.body_timeout }
+    }
+}
 
 /// Reads a body of JSON.
 ///
 /// # Errors
 /// What to answer instead.
-pub(super) async fn read<B>(parts: &Parts, body: B) -> Result<Bytes, Answer>
+pub(super) async fn read<B>(parts: &Parts, body: B, bounds: Bounds) -> Result<Bytes, Answer>
 where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let Bounds { size, time } = bounds;
     if !is_json(&parts.headers) {
         return Err(refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the Content-Type has to be application/json"));
     }
-    let too_large =
-        || refused(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is larger than {MAX_BODY_BYTES} bytes"));
+    let too_large = || refused(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is larger than {size} bytes"));
     let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
+    if announced.is_some_and(|length| length > size as u64) {
         return Err(too_large());
     }
-    let collected = tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY_BYTES).collect()).await;
-    match collected {
+    match tokio::time::timeout(time, Limited::new(body, size).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(refused(StatusCode::BAD_REQUEST, "the body could not be read")),

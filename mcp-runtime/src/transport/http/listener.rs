@@ -10,12 +10,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::address::Proxies;
+use super::connection::Bounds;
 use super::connections::Connections;
 use super::{HttpService, connection};
 use crate::config;
-
-/// How long calls that run may take to finish once the server stops.
-const DRAIN_TIME: Duration = Duration::from_secs(30);
 
 /// What connections are to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
@@ -32,6 +30,7 @@ enum Stage {
 pub async fn serve(listener: TcpListener, service: HttpService, config: &config::Http, stop: impl Future<Output = ()>) {
     let connections = Arc::new(Connections::new(config));
     let proxies = Proxies::new(config);
+    let bounds = Arc::new(Bounds::new(config));
     // Every connection holds a receiver until it ends.
     let (stage, _) = watch::channel(Stage::Serve);
     let (draining, pause) = (service.clone(), config.drain_pause.unwrap_or_default());
@@ -57,9 +56,10 @@ pub async fn serve(listener: TcpListener, service: HttpService, config: &config:
         let Some(place) = connections.take(peer.ip(), proxies.trust(peer.ip().to_canonical())) else { continue };
         // Answers are small and whole; waiting for more to send only delays them.
         let _ = stream.set_nodelay(true);
-        let (service, cut_off, draining) = (service.clone(), stage.subscribe(), stage.subscribe());
+        let (service, bounds) = (service.clone(), Arc::clone(&bounds));
+        let (draining, cut_off) = (stage.subscribe(), stage.subscribe());
         tokio::spawn(async move {
-            let served = connection::serve(stream, peer, service, reached(draining, Stage::Drain));
+            let served = connection::serve(stream, peer, service, &bounds, reached(draining, Stage::Drain));
             select(std::pin::pin!(served), std::pin::pin!(reached(cut_off, Stage::CutOff))).await;
             drop(place);
         });
@@ -67,7 +67,7 @@ pub async fn serve(listener: TcpListener, service: HttpService, config: &config:
     service.close_streams();
     drop(listener);
     stage.send_replace(Stage::Drain);
-    if tokio::time::timeout(DRAIN_TIME, stage.closed()).await.is_err() {
+    if tokio::time::timeout(config.drain_timeout, stage.closed()).await.is_err() {
         tracing::warn!(target: "mcp_runtime::http", "some calls did not finish in time and are cut off");
     }
     stage.send_replace(Stage::CutOff);

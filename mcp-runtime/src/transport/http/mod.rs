@@ -1,5 +1,6 @@
 //! Streamable HTTP: the listener, and the service behind it.
 
+mod activity;
 mod address;
 mod backend;
 mod body;
@@ -8,6 +9,7 @@ mod connection;
 mod connections;
 mod cut_off;
 pub(crate) mod direct;
+mod held;
 mod hosts;
 mod listener;
 mod metadata;
@@ -17,7 +19,9 @@ mod service;
 mod sessions;
 mod shares;
 mod stream;
+mod taken;
 mod version;
+mod watched;
 
 #[cfg(feature = "prometheus")]
 pub(crate) use hosts::Hosts;

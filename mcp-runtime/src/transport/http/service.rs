@@ -13,20 +13,21 @@ use http::header::{AUTHORIZATION, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, StatusCode};
 use http_body::Body;
+use tokio::sync::Semaphore;
 
 use super::address::{Failures, Proxies};
-use super::backend::{Backend, Sender};
+use super::backend::{Backend, Sender, Standing};
 use super::challenge::Challenges;
 use super::direct::Direct;
 use super::hosts::Hosts;
 use super::metadata::Metadata;
 use super::pages::Pages;
 use super::reply::{self, Answer};
-use super::{body, cut_off, version};
-use crate::auth::{self, Authenticate, InvalidReason, Refusal, verify};
+use super::{body, cut_off, held, version};
+use crate::auth::{self, Authenticate, Effort, InvalidReason, Refusal, verify};
 use crate::caller::Caller;
 use crate::config::Config;
-use crate::error::Correlation;
+use crate::error::{Correlation, code};
 use crate::gate::Gate;
 use crate::input::StateKey;
 use crate::record::{Recording, Via};
@@ -34,6 +35,9 @@ use crate::transport::adapter::Adapter;
 use crate::transport::envelope::{self, Envelope};
 use crate::transport::exchange::Exchange;
 use crate::transport::forward::Forward;
+
+/// What is said to a request that there is no room for.
+const CROWDED: &str = "too many requests are on their way; try again soon";
 
 /// A gate served as streamable HTTP: a `tower` service, for `serve` and for servers that mount it themselves.
 ///
@@ -54,6 +58,9 @@ struct Inner {
     failures: Failures,
     challenges: Arc<Challenges>,
     metadata: Option<Metadata>,
+    /// Places for requests.
+    requests: Arc<Semaphore>,
+    bodies: body::Bounds,
     ready: AtomicBool,
 }
 
@@ -81,6 +88,8 @@ impl HttpService {
             failures: Failures::new(&config.auth),
             challenges,
             metadata: Metadata::new(&config.auth, spec.title.unwrap_or(spec.name)),
+            requests: Arc::new(Semaphore::new(config.http.requests)),
+            bodies: body::Bounds::new(&config.http),
             ready: AtomicBool::new(true),
         }))
     }
@@ -176,6 +185,11 @@ impl Inner {
         let is_post = request.method() == Method::POST;
         let is_served = is_post || self.backend.serves(request.method(), request.headers());
         let (mut parts, body) = request.into_parts();
+        let place = Arc::clone(&self.requests).try_acquire_owned().ok();
+        if place.is_none() && self.authenticate.effort(&parts) != Effort::None {
+            // Who this is would cost what there is no room for.
+            return reply::overloaded(None, CROWDED);
+        }
         let attempt = match self.failures.admit(&*self.authenticate, &parts, || self.client(&parts)) {
             Ok(attempt) => attempt,
             Err(retry_after) => return reply::too_many_failures(retry_after),
@@ -192,12 +206,30 @@ impl Inner {
         // Nothing behind this point sees the credential, but a stream that looks at it again.
         let credential = parts.headers.remove(AUTHORIZATION);
         let sender = Sender { caller: Arc::clone(&caller), credential };
-        if is_post {
+        let Some(place) = place else { return self.crowded(&caller) };
+        let mut answer = if is_post {
             self.while_let_in(&caller, self.of_caller(parts, body, sender)).await
         } else if is_served {
             self.while_let_in(&caller, Box::pin(self.backend.session(parts, sender))).await
         } else {
             self.wrong_method(&caller)
+        };
+        if answer.extensions_mut().remove::<Standing>().is_some() {
+            return answer;
+        }
+        answer.map(|body| held::until_sent(body, place))
+    }
+
+    /// A request of a known caller that there is no room for: it is recorded, and costs what any request does.
+    fn crowded(&self, caller: &Arc<Caller>) -> Answer {
+        let recording = Recording::new(self.gate.sinks(), caller, Correlation::new(), Via::Http);
+        match Exchange::unreadable(&self.gate, caller, &recording) {
+            Ok(()) => {
+                recording.decide(code::OVERLOADED);
+                recording.rpc_error(envelope::UNAVAILABLE);
+                reply::overloaded(None, CROWDED)
+            }
+            Err(failure) => reply::too_many_requests(None, &failure),
         }
     }
 
@@ -265,7 +297,7 @@ impl Inner {
             Ok(()) => answer,
             Err(failure) => reply::too_many_requests(None, &failure),
         };
-        let body = match body::read(&parts, body).await {
+        let body = match body::read(&parts, body, self.bodies).await {
             Ok(body) => body,
             Err(answer) => return unread(answer),
         };

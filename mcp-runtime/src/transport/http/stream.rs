@@ -28,9 +28,6 @@ const CHECK_TIME: Duration = Duration::from_secs(1);
 /// How long a stream stays whose credential nobody can be asked about.
 const OUTAGE: Duration = Duration::from_secs(30);
 
-/// How long a client may leave an event unread.
-const READ_TIME: Duration = Duration::from_secs(30);
-
 /// One event.
 #[derive(Debug)]
 pub(super) struct Event {
@@ -121,6 +118,8 @@ pub(super) struct Watch {
     /// The head of the request, with its credential.
     pub(super) credential: Parts,
     pub(super) caller: Arc<Caller>,
+    /// How long the client may leave an event unread.
+    pub(super) read_time: Duration,
     /// Cancelled when streams without an end of their own have to end.
     pub(super) closing: Option<CancellationToken>,
     /// The call whose answer ends the stream; what the gate answered is clean already.
@@ -204,7 +203,7 @@ impl Watch {
         let is_gates = self.exchange.as_ref().is_some_and(|exchange| exchange.reply().is_some());
         let bytes = if is_gates && event.answer().is_some() { Some(event.bytes) } else { event.cleaned() };
         match bytes {
-            Some(bytes) => sender.send_timeout(bytes, READ_TIME).await.is_ok(),
+            Some(bytes) => sender.send_timeout(bytes, self.read_time).await.is_ok(),
             None => true,
         }
     }
