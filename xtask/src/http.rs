@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Stdio},
     time::Duration,
 };
@@ -17,7 +17,7 @@ const CONNECTIONS: &str = "32";
 const ROUNDS: usize = 7;
 const SECONDS: &str = "2";
 /// The first core is the servers', the second the load's.
-const CORES: [&str; 2] = ["0", "1"];
+pub(crate) const CORES: [&str; 2] = ["0", "1"];
 const RUN: Duration = Duration::from_mins(2);
 
 /// A way to serve the tool: what it is called in the table, its program, and what that is told.
@@ -41,12 +41,7 @@ const OURS: &str = "**ours**";
 /// Serves, loads, prints the table. `rounds` may be fewer for a quick look.
 pub(crate) fn run(rounds: Option<&str>) -> Result {
     let rounds = rounds.map_or(Ok(ROUNDS), str::parse).map_err(|_| "so many rounds: a number".to_owned())?;
-    let folder = target(&dependencies::metadata()?)?.join("benches");
-    let mut build = child::cargo();
-    build.args(["build", "--release", "--quiet", "-p", "bench-http", "--target-dir"]).arg(&folder);
-    child::run(build.current_dir(root().join("benches")))?;
-    let programs = folder.join("release");
-
+    let (folder, programs) = programs()?;
     let records = folder.join("records");
     std::fs::create_dir_all(&records).map_err(|error| format!("{}: {error}", records.display()))?;
     let mut servers = Vec::new();
@@ -56,13 +51,23 @@ pub(crate) fn run(rounds: Option<&str>) -> Result {
     }
     for round in 0..rounds {
         for (name, server, rounds) in &mut servers {
-            rounds.push(server.load(&programs.join("load"))?);
+            rounds.push(server.load(&programs.join("load"), CONNECTIONS, SECONDS)?);
             println!("round {}: {name}: {:.1} µs", round + 1, rounds.last().map_or(f64::NAN, |round| round.micros));
         }
     }
     print(&servers.iter().map(|(name, _, rounds)| (*name, rounds.as_slice())).collect::<Vec<_>>());
     drop(servers);
     std::fs::remove_dir_all(&records).map_err(|error| format!("{}: {error}", records.display()))
+}
+
+/// Builds the programs: the folder of all benches, and theirs.
+pub(crate) fn programs() -> Result<(PathBuf, PathBuf)> {
+    let folder = target(&dependencies::metadata()?)?.join("benches");
+    let mut build = child::cargo();
+    build.args(["build", "--release", "--quiet", "-p", "bench-http", "--target-dir"]).arg(&folder);
+    child::run(build.current_dir(root().join("benches")))?;
+    let programs = folder.join("release");
+    Ok((folder, programs))
 }
 
 /// `cargo xtask bench call`: the steps of a call in process.
@@ -74,14 +79,14 @@ pub(crate) fn steps() -> Result {
 }
 
 /// A server that waits for its turns.
-struct Server {
-    process: Child,
-    address: String,
-    key: String,
+pub(crate) struct Server {
+    pub(crate) process: Child,
+    pub(crate) address: String,
+    pub(crate) key: String,
 }
 
 impl Server {
-    fn start(program: &Path, records: &Path, arguments: &[&str]) -> Result<Self> {
+    pub(crate) fn start(program: &Path, records: &Path, arguments: &[&str]) -> Result<Self> {
         let failed = |why: &str| format!("{}: {why}", program.display());
         let mut command = child::command("taskset");
         command.args(["-c", CORES[0]]).arg(program).arg(records).args(arguments).env_remove("RUST_LOG");
@@ -103,10 +108,10 @@ impl Server {
         Ok(Self { process, address, key })
     }
 
-    fn load(&self, program: &Path) -> Result<Round> {
+    pub(crate) fn load(&self, program: &Path, connections: &str, seconds: &str) -> Result<Round> {
         let mut command = child::command("taskset");
         let pid = self.process.id().to_string();
-        command.args(["-c", CORES[1]]).arg(program).args([&self.address, &self.key, &pid]).args([CONNECTIONS, SECONDS]);
+        command.args(["-c", CORES[1]]).arg(program).args([&self.address, &self.key, &pid]).args([connections, seconds]);
         let line = child::output(&mut command, RUN)?;
         let line: Value = serde_json::from_str(&line).map_err(|error| format!("the load said `{line}`: {error}"))?;
         let number = |name: &str| line[name].as_f64().unwrap_or(f64::NAN);
@@ -129,12 +134,12 @@ impl Drop for Server {
 }
 
 /// What one turn came to; times are in microseconds.
-struct Round {
-    rate: f64,
+pub(crate) struct Round {
+    pub(crate) rate: f64,
     micros: f64,
     user: f64,
-    p50: f64,
-    p99: f64,
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
 }
 
 fn print(servers: &[(&str, &[Round])]) {
@@ -170,7 +175,7 @@ fn print(servers: &[(&str, &[Round])]) {
     }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let middle = values.len() / 2;
     match (values.get(middle), values.len() % 2) {

@@ -8,6 +8,7 @@ mod child;
 mod clients;
 mod compile;
 mod conformance;
+mod connections;
 mod dependencies;
 mod fuzz;
 mod http;
@@ -50,6 +51,10 @@ cargo xtask bench http [ROUNDS]
     What a protected call over HTTP costs, beside axum, rmcp and tower-mcp, in turn, as a Markdown
     table. One core serves and one loads (`taskset`).
 
+cargo xtask bench connections
+    What a call takes while ten thousand connections are open, two hundred of them slow, beside
+    what it takes otherwise, in turn, as a Markdown table.
+
 cargo xtask bench call
     What the steps of a call cost in process, with their allocations, as a Markdown table.
 
@@ -86,6 +91,7 @@ fn main() -> ExitCode {
         "bench" if rest == ["compile"] => compile::run(),
         "bench" if rest == ["auth"] => auth::run(),
         "bench" if rest.first().is_some_and(|what| what == "http") => http::run(rest.get(1).map(String::as_str)),
+        "bench" if rest == ["connections"] => connections::run(),
         "bench" if rest == ["call"] => http::steps(),
         "bench" if rest == ["hygiene"] => hygiene::run(),
         "bench" if rest == ["instructions"] => {
@@ -98,7 +104,7 @@ fn main() -> ExitCode {
                 .current_dir(root().join("benches")),
         ),
         "bench" => {
-            Err("`cargo xtask bench` measures `auth`, `call`, `compile`, `http`, `hygiene`, `instructions`, `records` or `telemetry`"
+            Err("`cargo xtask bench` measures `auth`, `call`, `compile`, `connections`, `http`, `hygiene`, `instructions`, `records` or `telemetry`"
                 .into())
         }
         "help" | "--help" | "-h" => {

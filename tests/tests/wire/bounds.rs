@@ -79,7 +79,8 @@ fn an_idle_connection_stays_for_its_time_and_a_head_has_its_own() {
 
 #[test]
 fn a_call_may_take_longer_than_a_connection_may_be_idle() {
-    let fixture = Fixture::start("[http]\nhead_timeout = \"300ms\"\nidle_timeout = \"300ms\"\nwrite_timeout = \"300ms\"");
+    let fixture =
+        Fixture::start("[http]\nhead_timeout = \"300ms\"\nidle_timeout = \"300ms\"\nwrite_timeout = \"300ms\"");
     let answer = fixture.request_for("wait", json!({"milliseconds": 1500})).send();
     assert_eq!(answer.json()["result"]["content"][0]["text"], "waited");
 }
@@ -87,7 +88,8 @@ fn a_call_may_take_longer_than_a_connection_may_be_idle() {
 #[test]
 fn heads_and_bodies_have_a_size_and_a_time() {
     let fixture = Fixture::start("[http]\nhead_size = \"8KiB\"\nbody_size = \"2KiB\"\nbody_timeout = \"400ms\"");
-    let padded = |bytes: usize| fixture.request_for("ping", json!({})).with("X-Padding", &"x".repeat(bytes)).send().status;
+    let padded =
+        |bytes: usize| fixture.request_for("ping", json!({})).with("X-Padding", &"x".repeat(bytes)).send().status;
     assert_eq!((padded(6000), padded(9000)), (200, 431));
     let echo = |bytes: usize| fixture.request_for("echo", json!({"text": "x".repeat(bytes)})).send();
     assert_eq!(echo(1500).status, 200);
@@ -137,7 +139,7 @@ fn who_does_not_read_is_cut_off() {
     std::thread::sleep(Duration::from_secs(1));
     let mut patient = Connection::open(fixture.serving.address);
     patient.send(&bulk).unwrap();
-    assert_eq!(patient.receive().unwrap().body.matches('x').count(), 4_000_000, "who reads is served");
+    assert!(patient.receive().unwrap().body.contains(&"x".repeat(4_000_000)), "who reads is served");
     eventually("the connection is closed", || deaf.write_all(b"x").is_err());
     fixture.assert_alive();
 }

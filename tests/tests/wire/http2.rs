@@ -28,7 +28,7 @@ fn one_connection_carries_many_calls_and_large_answers_are_whole() {
         assert!(is_pong(&connection.call(stream, &ping)));
     }
     let bulk = fixture.request_for("bulk", json!({"bytes": 300_000}));
-    assert_eq!(connection.call(7, &bulk).unwrap().matches('x').count(), 300_000);
+    assert!(connection.call(7, &bulk).unwrap().contains(&"x".repeat(300_000)));
 }
 
 #[test]
@@ -200,5 +200,5 @@ fn a_stream_without_a_window_is_reset_and_the_others_go_on() {
         std::thread::sleep(Duration::from_millis(400));
         slow.send(&[Frame::window(1, 15_000)]).unwrap();
     }
-    assert_eq!(slow.answer(1).unwrap().matches('x').count(), 60_000);
+    assert!(slow.answer(1).unwrap().contains(&"x".repeat(60_000)));
 }

@@ -8,6 +8,7 @@ mod authentication;
 mod bodies;
 mod bounds;
 mod connections;
+mod crowd;
 mod hosts;
 mod http2;
 mod limits;

@@ -1,5 +1,5 @@
 //! This toolkit: the five protections are on, since they cannot be off. `--fifty` serves 50 tools, `--rmcp` closes our own
-//! way so that rmcp answers.
+//! way so that rmcp answers, `--crowd` has room for ten thousand connections of one address and lets them be slow.
 
 mod fifty;
 
@@ -11,6 +11,10 @@ use mcp_runtime::auth::{ApiKeys, CredentialStore, MemoryStore, NewKey};
 use mcp_runtime::config::Config;
 use mcp_runtime::transport::http;
 use mcp_runtime::{Json, Protected, server};
+
+/// Nothing ends by its own time while one measures.
+const CROWD: &str = "[http]\nconnections = 10100\nconnections_per_address = 10100\nhead_timeout = \"10min\"\n\
+                     body_timeout = \"10min\"\nidle_timeout = \"10min\"\nwrite_timeout = \"10min\"";
 
 struct One;
 
@@ -44,7 +48,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let issued = store.issue(&new).await?;
     let keys = Arc::new(ApiKeys::start(store).await?);
     let path = record_path();
-    let config = Config::parse(&format!("[audit]\npath = {:?}", path.to_string_lossy()))?;
+    let http = if has("--crowd") { CROWD } else { "" };
+    let config = Config::parse(&format!("{http}\n[audit]\npath = {:?}", path.to_string_lossy()))?;
     let protected = if has("--fifty") { Protected::new(fifty::Fifty, config)? } else { Protected::new(One, config)? };
     let service = protected.http(keys);
     service.set_direct(!has("--rmcp"));
