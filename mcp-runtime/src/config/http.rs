@@ -1,7 +1,4 @@
 //! `[http]`: where and to whom the server listens, and its bounds.
-//!
-//! What has no key: the nesting of a message (128 levels) and its values and keys (100,000) are bounded for whatever
-//! transport it came by, and how large an answer may be is the tool's own (`max_output`).
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,7 +7,10 @@ use serde::Deserialize;
 
 use super::{InvalidConfig, Network, duration, rate};
 
-/// `[http]`: where and to whom the server listens.
+/// `[http]`: where and to whom the server listens, and its bounds.
+///
+/// Two bounds have no key, since they hold for whatever transport a message came by: its nesting (less than 128 levels) and its values
+/// and keys (100,000). How large an answer may be is the tool's own (`max_output`).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]

@@ -147,7 +147,7 @@ mod tests {
             ("[http]\nallowed_origins = [\"https://example.com/\"]", "origin"),
             ("[http]\npath = \"mcp\"", "path"),
             ("[http]\npath = \"/.well-known/mcp\"", "metadata"),
-            ("[http]\nconnections = 0", "at least 1"),
+            ("[http]\nconnections = 0", "from 1"),
             ("[links]\nallowed = [\"example.com\"]", "links.allowed"),
             ("[links]\nallowed = [\"https://*/\"]", "links.allowed"),
             ("[http]\nsessions_per_caller = 0", "sessions_per_caller"),

@@ -64,7 +64,7 @@ impl Activity {
         self.is_http2.store(version == Version::HTTP_2, Ordering::Relaxed);
         self.unread.store(false, Ordering::Relaxed);
         self.in_flight.fetch_add(1, Ordering::AcqRel);
-        InFlight { activity: Arc::clone(self), answered: false }
+        InFlight { activity: Arc::clone(self), is_http2: version == Version::HTTP_2, answered: false }
     }
 
     /// Bytes came.
@@ -121,10 +121,15 @@ impl Activity {
 #[derive(Debug)]
 pub(super) struct InFlight {
     activity: Arc<Activity>,
+    is_http2: bool,
     answered: bool,
 }
 
 impl InFlight {
+    pub(super) fn is_http2(&self) -> bool {
+        self.is_http2
+    }
+
     /// There is an answer.
     pub(super) fn answered(&mut self) {
         self.answered = true;

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, Either, select};
@@ -41,7 +42,9 @@ const CROWDED: &str = "too many requests are on their way; try again soon";
 
 /// A gate served as streamable HTTP: a `tower` service, for `serve` and for servers that mount it themselves.
 ///
-/// The client's address is taken from a `std::net::SocketAddr` in the request's extensions.
+/// The client's address is taken from a `std::net::SocketAddr` in the request's extensions. The bounds of requests and
+/// bodies are the service's; those of connections, heads and time to read an answer are [`serve`](super::serve)'s, and a
+/// server that mounts the service has to have its own.
 #[derive(Clone)]
 pub struct HttpService(Arc<Inner>);
 
@@ -188,6 +191,7 @@ impl Inner {
         let place = Arc::clone(&self.requests).try_acquire_owned().ok();
         if place.is_none() && self.authenticate.effort(&parts) != Effort::None {
             // Who this is would cost what there is no room for.
+            self.gate.sinks().refused(&Refusal::Unavailable { retry_after: Duration::from_secs(1) });
             return reply::overloaded(None, CROWDED);
         }
         let attempt = match self.failures.admit(&*self.authenticate, &parts, || self.client(&parts)) {

@@ -41,6 +41,11 @@ enum Client {
     Given(u32),
 }
 
+/// There is nobody to tell over HTTP/1.1.
+fn tell(client: Client) {
+    let _ = CLIENT.try_with(|cell| cell.set(client));
+}
+
 /// The body of an answer in pieces.
 #[derive(Debug)]
 pub(super) struct Pieces {
@@ -48,26 +53,22 @@ pub(super) struct Pieces {
     rest: Bytes,
     count: u32,
     /// The request is in flight for as long as its answer is.
-    _in_flight: InFlight,
+    in_flight: InFlight,
 }
 
 impl Pieces {
     pub(super) fn new(body: BoxBody<Bytes, Infallible>, in_flight: InFlight) -> Self {
-        Self { body, rest: Bytes::new(), count: 0, _in_flight: in_flight }
-    }
-
-    fn tell(&self, client: Client) {
-        // There is nobody to tell over HTTP/1.1.
-        let _ = CLIENT.try_with(|cell| cell.set(client));
+        Self { body, rest: Bytes::new(), count: 0, in_flight }
     }
 
     fn next(&mut self) -> Frame<Bytes> {
         let length = match self.rest.len() {
-            length if length <= LAST => length,
+            // Over HTTP/1.1 the connection itself waits for the last byte.
+            length if length <= LAST || !self.in_flight.is_http2() => PIECE.min(length),
             length => PIECE.min(length - LAST),
         };
         self.count = self.count.wrapping_add(1);
-        self.tell(Client::Given(self.count));
+        tell(Client::Given(self.count));
         Frame::data(self.rest.split_to(length))
     }
 }
@@ -81,7 +82,7 @@ impl Body for Pieces {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         if self.rest.is_empty() {
-            self.tell(Client::Waits);
+            tell(Client::Waits);
             let frame = match std::task::ready!(Pin::new(&mut self.body).poll_frame(context)) {
                 Some(Ok(frame)) => frame,
                 end => return Poll::Ready(end),
@@ -157,26 +158,29 @@ async fn while_taken(stream: impl Future<Output = ()>, time: Duration) {
 mod tests {
     use std::sync::Arc;
 
+    use http::Version;
     use http_body_util::{BodyExt, Full};
 
     use super::*;
     use crate::transport::http::activity::Activity;
 
-    fn pieces(length: usize) -> (Pieces, Arc<Activity>) {
+    fn pieces(version: Version, length: usize) -> (Pieces, Arc<Activity>) {
         let activity = Arc::new(Activity::new());
         let body = Full::new(Bytes::from(vec![b'x'; length])).boxed();
-        (Pieces::new(body, activity.begin(http::Version::HTTP_2)), activity)
+        (Pieces::new(body, activity.begin(version)), activity)
     }
 
     #[tokio::test]
     async fn an_answer_in_pieces_is_whole() {
-        for (length, expected) in [
-            (0, vec![]),
-            (1024, vec![1024]),
-            (1025, vec![1, 1024]),
-            (40_000, vec![PIECE, PIECE, 40_000 - 2 * PIECE - LAST, LAST]),
+        for (version, length, expected) in [
+            (Version::HTTP_2, 0, vec![]),
+            (Version::HTTP_2, 1024, vec![1024]),
+            (Version::HTTP_2, 1025, vec![1, 1024]),
+            (Version::HTTP_2, 40_000, vec![PIECE, PIECE, 40_000 - 2 * PIECE - LAST, LAST]),
+            (Version::HTTP_11, 5000, vec![5000]),
+            (Version::HTTP_11, 40_000, vec![PIECE, PIECE, 40_000 - 2 * PIECE]),
         ] {
-            let (mut body, activity) = pieces(length);
+            let (mut body, activity) = pieces(version, length);
             let mut lengths = Vec::new();
             while let Some(frame) = body.frame().await {
                 lengths.push(frame.unwrap().into_data().unwrap().len());
@@ -196,13 +200,13 @@ mod tests {
     async fn lasts(taken: u32, every: Duration) -> Duration {
         let began = Instant::now();
         let stream = async move {
-            let (mut body, _) = pieces(100_000);
+            let (mut body, _) = pieces(Version::HTTP_2, 100_000);
             tokio::time::sleep(Duration::from_secs(1000)).await;
             for _ in 0..taken {
                 body.frame().await.unwrap().unwrap();
                 tokio::time::sleep(every).await;
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         CLIENT.scope(Cell::default(), while_taken(stream, Duration::from_secs(30))).await;
         began.elapsed()
