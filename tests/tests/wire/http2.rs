@@ -152,7 +152,7 @@ fn pings_and_settings_are_no_requests() {
         let began = Instant::now();
         // It says something all the time, and reads.
         let mut said_goodbye = false;
-        while connection.send(&[noise.clone()]).is_ok() {
+        while connection.send(std::slice::from_ref(&noise)).is_ok() {
             let Some(frame) = connection.receive() else { break };
             said_goodbye |= frame.kind == kind::GOAWAY;
             assert!(began.elapsed() < Duration::from_secs(10), "it stays open");
