@@ -21,8 +21,9 @@ const SECONDS: &str = "4";
 /// Serves, loads without and with the crowd in turn, prints the table.
 pub(crate) fn run() -> Result {
     let (folder, programs) = http::programs()?;
-    let records = folder.join("records.connections.jsonl");
-    let server = Server::start(&programs.join("ours"), &records, &["--crowd"])?;
+    let records = folder.join("records.connections");
+    std::fs::create_dir_all(&records).map_err(|error| format!("{}: {error}", records.display()))?;
+    let server = Server::start(&programs.join("ours"), &records.join("0.jsonl"), &["--crowd"])?;
     let load = programs.join("load");
     let mut rounds = Vec::new();
     for round in 1..=ROUNDS {
@@ -38,7 +39,7 @@ pub(crate) fn run() -> Result {
     }
     print(&rounds);
     drop(server);
-    std::fs::remove_file(&records).map_err(|error| format!("{}: {error}", records.display()))
+    std::fs::remove_dir_all(&records).map_err(|error| format!("{}: {error}", records.display()))
 }
 
 fn print(rounds: &[(Round, Round, usize)]) {
