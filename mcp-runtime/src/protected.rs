@@ -103,7 +103,8 @@ impl Protected {
     }
 
     /// Serves one client over a pair of streams, until it closes its end: what `serve --stdio` does with standard input
-    /// and output. `credential` is the key (`mcpk_…`) as the process got it.
+    /// and output. Calls that run then may finish, for 30 s, and their answers are written. `credential` is the key
+    /// (`mcpk_…`) as the process got it.
     ///
     /// # Errors
     /// A key that is not good, or a stream that breaks.
@@ -119,20 +120,55 @@ impl Protected {
         R: tokio::io::AsyncRead + Send + Unpin + 'static,
         W: tokio::io::AsyncWrite + Send + Unpin + 'static,
     {
+        self.stdio_until(reader, writer, authenticate, credential, std::future::pending()).await
+    }
+
+    /// As [`Protected::stdio`], until `stop` completes: then no more messages are read, and what runs may finish. Where the
+    /// client has closed its end before, `stop` cuts off what still runs.
+    ///
+    /// # Errors
+    /// As [`Protected::stdio`].
+    #[cfg(feature = "stdio")]
+    pub async fn stdio_until<R, W>(
+        &self,
+        reader: R,
+        writer: W,
+        authenticate: Arc<dyn Authenticate>,
+        credential: &str,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), StdioError>
+    where
+        R: tokio::io::AsyncRead + Send + Unpin + 'static,
+        W: tokio::io::AsyncWrite + Send + Unpin + 'static,
+    {
+        use futures_util::future::{Either, select};
+
         use crate::transport::adapter::Adapter;
-        use crate::transport::stdio::Lines;
+        use crate::transport::stdio::{Lines, Signals};
 
         let credential = bearer_parts(credential).ok_or(StdioError::Refused(crate::auth::Refusal::Malformed))?;
         crate::auth::verify(&*authenticate, &credential).await.map_err(StdioError::Refused)?;
         let states = Arc::clone(&self.states);
         let adapter = Adapter::new(Arc::clone(&self.gate), Arc::clone(&self.forward), self.config.http.list, states);
-        let lines = Lines::new(reader, writer, Arc::clone(&self.gate), authenticate, credential);
-        let running = rmcp::serve_server(adapter, lines).await;
-        match running {
-            Ok(running) => running.waiting().await.map(drop).map_err(|error| StdioError::Broken(error.to_string())),
-            // The client went away before it said anything: nothing to serve, nothing wrong.
-            Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => Ok(()),
-            Err(error) => Err(StdioError::Broken(handshake_problem(&error).to_owned())),
+        let signals = Signals::default();
+        let lines = Lines::new(reader, writer, Arc::clone(&self.gate), authenticate, credential, signals.clone());
+        let serving = async {
+            use rmcp::service::ServerInitializeError::{Cancelled, ConnectionClosed};
+            match rmcp::service::serve_server_with_ct(adapter, lines, signals.cut_off).await {
+                Ok(running) => running.waiting().await.map(drop).map_err(|error| StdioError::Broken(error.to_string())),
+                // The client went away before it said anything: nothing to serve, nothing wrong.
+                Err(ConnectionClosed(_) | Cancelled) => Ok(()),
+                Err(error) => Err(StdioError::Broken(handshake_problem(&error).to_owned())),
+            }
+        };
+        let stopping = async {
+            stop.await;
+            signals.stop.cancel();
+            std::future::pending::<std::convert::Infallible>().await
+        };
+        match select(std::pin::pin!(serving), std::pin::pin!(stopping)).await {
+            Either::Left((served, _)) => served,
+            Either::Right((never, _)) => match never {},
         }
     }
 

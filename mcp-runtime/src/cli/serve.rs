@@ -167,14 +167,11 @@ async fn over_stdio(
             "--stdio serves the agent whose key is in {KEY_VARIABLE}, and there is none; issue one with `keys issue`"
         )));
     };
-    let served = protected.stdio(input(), tokio::io::stdout(), authenticate, key);
-    let stop = std::pin::pin!(stop);
-    match futures_util::future::select(std::pin::pin!(served), stop).await {
-        futures_util::future::Either::Left((Err(crate::protected::StdioError::Refused(refusal)), _)) => {
+    match protected.stdio_until(input(), tokio::io::stdout(), authenticate, key, stop).await {
+        Err(crate::protected::StdioError::Refused(refusal)) => {
             Err(Error::new(format!("the key in {KEY_VARIABLE} is refused: {refusal}")))
         }
-        futures_util::future::Either::Left((served, _)) => Ok(served?),
-        futures_util::future::Either::Right(_) => Ok(()),
+        served => Ok(served?),
     }
 }
 

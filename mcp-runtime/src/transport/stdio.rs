@@ -3,18 +3,23 @@
 //! This is no boundary: who starts the process owns its key, its state and its configuration. The key still says what
 //! the agent may do, and is asked for again with every message, so that a revoked one is refused at its next call.
 
+mod end;
+mod handshake;
+
 use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::{Either, select};
 use http::request::Parts;
-use rmcp::model::{JsonRpcMessage, ProtocolVersion, ServerResult};
+use rmcp::model::JsonRpcMessage;
 use rmcp::service::{RoleServer, RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::envelope::{
     self, Envelope, INTERNAL_ERROR, INVALID_REQUEST, TOO_MANY_REQUESTS, UNAUTHENTICATED, UNAVAILABLE,
@@ -25,6 +30,8 @@ use crate::auth::{Authenticate, Refusal, verify};
 use crate::error::{Correlation, Failure, code};
 use crate::gate::Gate;
 use crate::record::{Recording, Via};
+pub(crate) use end::Signals;
+use end::{End, Questions, Share};
 
 /// The longest line, in bytes.
 const MAX_LINE_BYTES: u64 = 4 * 1024 * 1024;
@@ -32,60 +39,16 @@ const MAX_LINE_BYTES: u64 = 4 * 1024 * 1024;
 /// Lines in, lines out, with an [`Exchange`] on each message that is handed to rmcp.
 ///
 /// rmcp gives up waiting for a message whenever it has something to send. So the lines are read by a task of their own:
-/// what is half read, or being checked, is never thrown away.
+/// what is half read, or being checked, is never thrown away. At the end of the input it waits only for the answers that
+/// are written by then, so the end is kept from it until the calls that run are done.
 pub(crate) struct Lines<W> {
     messages: mpsc::Receiver<RxJsonRpcMessage<RoleServer>>,
     writer: Arc<Mutex<W>>,
     handshake: Arc<Handshake>,
     reading: AbortHandle,
-}
-
-/// What the client and the server agreed on by `initialize`, as the older revisions do.
-#[derive(Default)]
-struct Handshake(std::sync::Mutex<Agreed>);
-
-#[derive(Default)]
-struct Agreed {
-    revision: Option<ProtocolVersion>,
-    /// The record of an `initialize` that is not answered yet: only the answer says the revision.
-    asked: Option<Recording>,
-}
-
-impl Handshake {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Agreed> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The revision that holds for a message that names none itself.
-    fn tell(&self, recording: &Recording) {
-        if let Some(revision) = &self.lock().revision {
-            recording.speaks(revision.as_str());
-        }
-    }
-
-    /// A message is handed to rmcp.
-    fn asked(&self, envelope: &Envelope, recording: &Recording) {
-        if envelope.method == "initialize" && envelope.id.is_some() {
-            self.lock().asked = Some(recording.clone());
-        }
-    }
-
-    /// A message is sent to the client.
-    fn answered(&self, message: &TxJsonRpcMessage<RoleServer>) {
-        match message {
-            JsonRpcMessage::Response(response) => {
-                if let ServerResult::InitializeResult(result) = &response.result {
-                    let mut agreed = self.lock();
-                    if let Some(recording) = agreed.asked.take() {
-                        recording.speaks(result.protocol_version.as_str());
-                    }
-                    agreed.revision = Some(result.protocol_version.clone());
-                }
-            }
-            JsonRpcMessage::Error(_) => drop(self.lock().asked.take()),
-            _ => {}
-        }
-    }
+    questions: Questions,
+    end: End,
+    signals: Signals,
 }
 
 impl<W: AsyncWrite + Send + Unpin + 'static> Lines<W> {
@@ -95,6 +58,7 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Lines<W> {
         gate: Arc<Gate>,
         authenticate: Arc<dyn Authenticate>,
         credential: Parts,
+        signals: Signals,
     ) -> Self
     where
         R: AsyncRead + Send + Unpin + 'static,
@@ -102,10 +66,11 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Lines<W> {
         let writer = Arc::new(Mutex::new(writer));
         let (handed, messages) = mpsc::channel(1);
         let handshake = Arc::<Handshake>::default();
+        let (end, share) = End::new(signals.clone());
         let lines = BufReader::new(reader);
-        let lines = Reader { lines, gate, authenticate, credential, handshake: Arc::clone(&handshake) };
-        let reading = tokio::spawn(lines.read(handed, Arc::clone(&writer))).abort_handle();
-        Self { messages, writer, handshake, reading }
+        let lines = Reader { lines, gate, authenticate, credential, handshake: Arc::clone(&handshake), share };
+        let reading = tokio::spawn(lines.read(handed, Arc::clone(&writer), signals.clone())).abort_handle();
+        Self { messages, writer, handshake, reading, questions: Questions::default(), end, signals }
     }
 }
 
@@ -122,26 +87,32 @@ struct Reader<R> {
     authenticate: Arc<dyn Authenticate>,
     credential: Parts,
     handshake: Arc<Handshake>,
+    share: Share,
 }
 
 /// A line above its bound.
 struct TooLong;
 
 impl<R: AsyncRead + Send + Unpin> Reader<R> {
-    /// Runs until the client closes its end, or either stream breaks.
+    /// Runs until the client closes its end, either stream breaks, or the server is to stop.
     async fn read<W: AsyncWrite + Unpin>(
         mut self,
         handed: mpsc::Sender<RxJsonRpcMessage<RoleServer>>,
         writer: Arc<Mutex<W>>,
+        Signals { stop, broken, .. }: Signals,
     ) {
-        while let Ok(Some(line)) = self.line().await {
+        loop {
+            let line = match select(std::pin::pin!(stop.cancelled()), std::pin::pin!(self.line())).await {
+                Either::Right((Ok(Some(line)), _)) => line,
+                Either::Left(_) | Either::Right(_) => return,
+            };
             if matches!(&line, Ok(line) if line.trim_ascii().is_empty()) {
                 continue;
             }
             let done = match self.message(line).await {
                 Ok(message) => handed.send(message).await.is_ok(),
                 Err(None) => true,
-                Err(Some(answer)) => write(&writer, answer.to_string().as_bytes()).await.is_ok(),
+                Err(Some(answer)) => write(&writer, answer.to_string().as_bytes(), &broken).await.is_ok(),
             };
             if !done {
                 return;
@@ -211,6 +182,10 @@ impl<R: AsyncRead + Send + Unpin> Reader<R> {
         };
         self.handshake.asked(&envelope, exchange.recording());
         if matches!(message, JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_)) {
+            // A subscription never finishes, so nobody waits for it.
+            if envelope.id.is_some() && envelope.method != "subscriptions/listen" {
+                exchange.hold(self.share.clone());
+            }
             message.insert_extension(exchange);
         }
         Ok(message)
@@ -236,11 +211,14 @@ fn unauthenticated(refusal: Refusal, read: Result<&Envelope, &Value>) -> Option<
     }
 }
 
-async fn write<W: AsyncWrite + Unpin>(writer: &Mutex<W>, message: &[u8]) -> io::Result<()> {
-    let mut writer = writer.lock().await;
-    writer.write_all(message).await?;
-    writer.write_all(b"\n").await?;
-    writer.flush().await
+async fn write<W: AsyncWrite + Unpin>(writer: &Mutex<W>, message: &[u8], broken: &CancellationToken) -> io::Result<()> {
+    let written = async {
+        let mut writer = writer.lock().await;
+        writer.write_all(message).await?;
+        writer.write_all(b"\n").await?;
+        writer.flush().await
+    };
+    written.await.inspect_err(|_| broken.cancel())
 }
 
 impl<W: AsyncWrite + Send + Unpin + 'static> Transport<RoleServer> for Lines<W> {
@@ -250,8 +228,9 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Transport<RoleServer> for Lines<W> 
         &mut self,
         message: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = Result<(), io::Error>> + Send + 'static {
-        let writer = Arc::clone(&self.writer);
+        self.questions.sent(&message);
         self.handshake.answered(&message);
+        let (writer, broken) = (Arc::clone(&self.writer), self.signals.broken.clone());
         async move {
             let id = match &message {
                 JsonRpcMessage::Response(response) => serde_json::to_value(&response.id).ok(),
@@ -261,12 +240,20 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Transport<RoleServer> for Lines<W> 
                 let error = envelope::error(id.as_ref(), INTERNAL_ERROR, "the answer cannot be sent", None);
                 error.to_string().into()
             });
-            write(&writer, &text).await
+            write(&writer, &text, &broken).await
         }
     }
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
-        self.messages.recv().await
+        if let Some(message) = self.messages.recv().await {
+            self.questions.received(&message);
+            return Some(message);
+        }
+        if let Some(answer) = self.questions.give_up() {
+            return Some(answer);
+        }
+        self.end.reached().await;
+        None
     }
 
     async fn close(&mut self) -> Result<(), io::Error> {

@@ -1,10 +1,11 @@
 //! A line in, a line out: the server as the child of its client.
 
 mod client;
+mod end;
 mod messages;
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use mcp_tests::message::{LEGACY, call, initialize, request, tool_error};
 use mcp_tests::process::{Site, eventually, finish, texts};
@@ -146,25 +147,6 @@ fn a_cancelled_call_is_dropped_and_recorded() {
     eventually("the tool is dropped", || site.trace() == ["started", "dropped"]);
     eventually("it is recorded", || site.audit().records().iter().any(|r| r["outcome"] == "CANCELLED"));
     assert_eq!(session.ask(&call(8, "ping", json!({})))["id"], 8);
-}
-
-#[test]
-fn a_server_that_is_told_to_stop_does_so_though_its_client_is_silent() {
-    for more in [&[][..], &["--http", "127.0.0.1:0"]] {
-        let site = site("");
-        let key = site.issue("agent", &["*"]);
-        let mut command = site.command(&[&["serve", "--stdio"], more].concat());
-        command.arg("--trace").arg(site.path("trace")).env("MCP_API_KEY", &key.key);
-        let mut session = Session::spawn(&mut command);
-        assert!(session.ask(&initialize(0))["result"].is_object());
-        session.send(call(7, "wait", json!({"milliseconds": 15_000})).to_string());
-        eventually("the tool runs", || site.trace() == ["started"]);
-        let id = session.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        eventually("the process ends", || session.ended());
-        assert_eq!(site.trace(), ["started", "dropped"]);
-        assert_eq!(site.audit().wait_for(2)["outcome"], "CANCELLED");
-    }
 }
 
 #[test]
