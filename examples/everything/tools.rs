@@ -279,6 +279,13 @@ impl Everything {
         "too late"
     }
 
+    /// Block a thread that others need as well; the log says so.
+    #[tool(any_caller, rate = inherit, timeout = "500ms", concurrency = 1)]
+    async fn block_async(&self) -> &'static str {
+        std::thread::sleep(Duration::from_secs(2));
+        "much too late"
+    }
+
     /// Answer with as much as is asked for.
     #[tool(any_caller, rate = inherit, max_output = "1MiB")]
     async fn big_output(&self, #[arg(range(0..=100_000_000))] bytes: usize) -> String {

@@ -133,6 +133,17 @@ impl Correlation {
     pub(crate) fn bytes(self) -> [u8; 16] {
         self.0
     }
+
+    /// The id as two numbers, for where there is room for nothing else.
+    pub(crate) fn halves(self) -> [u64; 2] {
+        let bits = u128::from_be_bytes(self.0);
+        #[expect(clippy::cast_possible_truncation, reason = "the other half is beside it")]
+        [(bits >> 64) as u64, bits as u64]
+    }
+
+    pub(crate) fn of_halves([high, low]: [u64; 2]) -> Self {
+        Self(((u128::from(high) << 64) | u128::from(low)).to_be_bytes())
+    }
 }
 
 thread_local! {

@@ -173,6 +173,8 @@ mod tests {
             ("[tools.a]\nrate = { burst = 5 }", "agent"),
             ("[tools.a]\ntimeout = \"5\"", "5s"),
             ("[tools.a]\nconcurrency = 0", "disabled"),
+            ("[log]\nblocking = \"0s\"", "\"off\" turns it off"),
+            ("[log]\nblocking = \"1ms\"", "10ms or more"),
             ("[tools.a]\nmax_output = \"64kb\"", "KiB"),
         ] {
             let error = with(text, &[]).unwrap_err();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::{InvalidConfig, duration, rate};
@@ -17,11 +18,15 @@ pub struct Log {
     /// What is logged, in the syntax of `tracing_subscriber::EnvFilter` (`"info,revenue=debug"`); the variable `RUST_LOG`
     /// overrides it. `"info"` unless set. rmcp is never heard below `warn`: it prints whole requests.
     pub filter: String,
+    /// An `async fn` tool that keeps its thread for as long, instead of waiting, is reported by name: `"1s"` unless set,
+    /// `"10ms"` at the least; `"off"` turns that off.
+    #[serde(deserialize_with = "blocking")]
+    pub blocking: Option<Duration>,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::default(), filter: "info".to_owned() }
+        Self { format: LogFormat::default(), filter: "info".to_owned(), blocking: Some(Duration::from_secs(1)) }
     }
 }
 
@@ -150,6 +155,22 @@ pub enum Fsync {
     Interval,
     /// Whenever lines are written. No call waits for that, but the queue fills while the disk is busy.
     Always,
+}
+
+/// A shorter time would report what is no mistake.
+const LEAST_BLOCKING: Duration = Duration::from_millis(10);
+
+fn blocking<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text == "off" {
+        return Ok(None);
+    }
+    duration::parse(&text).ok().filter(|bound| *bound >= LEAST_BLOCKING).map(Some).ok_or_else(|| {
+        let text = text.escape_debug();
+        D::Error::custom(format!(
+            "log.blocking: `{text}` is no time of 10ms or more, as in \"1s\"; \"off\" turns it off"
+        ))
+    })
 }
 
 /// The smallest size at which a file is put aside.

@@ -20,6 +20,7 @@ mod state;
 #[doc(hidden)]
 pub mod steps;
 mod tools;
+mod watchdog;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -45,6 +46,7 @@ use crate::telemetry::Sinks;
 use run::{finish, panicked, run, suspended};
 use slots::Slot;
 use tools::Entry;
+use watchdog::Watchdog;
 
 pub(crate) use listing::canonical;
 pub(crate) use state::CallState;
@@ -150,6 +152,7 @@ pub struct Gate {
     threads: Arc<Semaphore>,
     links: Arc<Links>,
     sinks: Arc<Sinks>,
+    watchdog: Watchdog,
 }
 
 impl Gate {
@@ -159,6 +162,8 @@ impl Gate {
     /// A configuration that does not fit the server, a tool that cannot be served.
     pub(crate) fn build<S: Server>(server: Arc<S>, config: &Config, sinks: Sinks) -> Result<Self, StartError> {
         let links = config.links.prefixes()?;
+        let names = S::TOOLS.iter().map(|tool| tool.spec.name);
+        let watchdog = Watchdog::start(config.log.blocking, names).map_err(StartError::Watchdog)?;
         Ok(Self {
             server: Box::new(server),
             tools: Tools::of::<S>(config)?,
@@ -166,6 +171,7 @@ impl Gate {
             threads: Arc::new(Semaphore::new(BLOCKING_THREADS)),
             links: Arc::new(links),
             sinks: Arc::new(sinks),
+            watchdog,
         })
     }
 
@@ -184,6 +190,12 @@ impl Gate {
     #[cfg(feature = "prometheus")]
     pub(crate) fn counted_callers(&self) -> (usize, usize) {
         (self.limits.len(), self.limits.capacity())
+    }
+
+    /// How often each tool was found blocking a thread that it may not block.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn blocked(&self) -> Vec<(&'static str, u64)> {
+        self.watchdog.blocked().collect()
     }
 
     /// The running calls of each tool that has a bound on them.
@@ -349,7 +361,8 @@ impl Gate {
             }
         };
 
-        let answer = run(call, tool, &state).await?;
+        let watch = self.watchdog.call(entry.index, recording.correlation());
+        let answer = run(call, tool, &state, &watch).await?;
         Ok(finish(answer, tool, entry)?)
     }
 

@@ -9,6 +9,7 @@ use rmcp::model::{ContentBlock, ErrorCode, InputRequiredResult};
 
 use super::state::{self, CallState};
 use super::tools::Entry;
+use super::watchdog::Watch;
 use super::{Answered, Outcome, Refused, Stop};
 use crate::__private::Outcome as Ran;
 use crate::error::{Failure, code};
@@ -25,8 +26,9 @@ pub(super) async fn run(
     call: Pin<Box<dyn Future<Output = Ran> + Send + '_>>,
     tool: &ToolPolicy,
     state: &CallState,
+    watch: &Watch<'_>,
 ) -> Result<Answer, Stop> {
-    let mut call = AssertUnwindSafe(call).catch_unwind();
+    let mut call = watch.over(AssertUnwindSafe(call).catch_unwind());
     let cancelled = std::pin::pin!(state.context.cancelled());
     // Asked after the tool was: a question is seen as soon as the tool waits for it.
     let suspended = std::pin::pin!(state.context.suspended());
@@ -38,8 +40,12 @@ pub(super) async fn run(
         Ok(Either::Right((Either::Right((end, _)), _))) => Err(Stop::Asked(end)),
         Err(_) => Err(timed_out(tool, state).into()),
     };
-    // What is dropped may panic as well.
-    match catch_unwind(AssertUnwindSafe(move || drop(call))) {
+    // What is dropped may panic, and block, as well.
+    let dropped = catch_unwind(AssertUnwindSafe(move || {
+        let _noted = watch.note();
+        drop(call);
+    }));
+    match dropped {
         Ok(()) => ran,
         Err(panic) => Err(panicked(&state::panic_text(panic)).into()),
     }

@@ -72,7 +72,8 @@ impl<'g> Steps<'g> {
         let mut given = Given::new(tool.spec.arguments, values);
         let call = self.gate.server.prepare(entry.index, &state, &mut given)?;
         state.admit(Slot::default());
-        run(call, tool, &state).await.ok()
+        let watch = self.gate.watchdog.call(entry.index, state.context.correlation());
+        run(call, tool, &state, &watch).await.ok()
     }
 
     /// Sanitises what a tool gives back.

@@ -43,6 +43,9 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The system gives no thread for the watchdog.
+    #[error("no thread for the watchdog: {0}")]
+    Watchdog(std::io::Error),
     /// The system gives no random numbers, so no key and no digest would be safe.
     #[error("the system gives no random numbers")]
     NoRandomness,

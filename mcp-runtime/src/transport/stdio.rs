@@ -32,6 +32,7 @@ use crate::gate::Gate;
 use crate::record::{Recording, Via};
 pub(crate) use end::Signals;
 use end::{End, Questions, Share};
+use handshake::Handshake;
 
 /// The longest line, in bytes.
 const MAX_LINE_BYTES: u64 = 4 * 1024 * 1024;

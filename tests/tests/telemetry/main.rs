@@ -3,6 +3,7 @@
 #![allow(clippy::float_cmp, reason = "what is compared are counts")]
 
 mod admin;
+mod blocking;
 mod counts;
 mod hostile;
 mod otel;

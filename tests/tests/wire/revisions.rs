@@ -163,6 +163,7 @@ fn a_list_shows_what_the_caller_can_call() {
         "ask_twice",
         "blow",
         "bulk",
+        "doze",
         "each_second",
         "grind",
         "hang",

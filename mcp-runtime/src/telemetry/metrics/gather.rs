@@ -11,6 +11,8 @@ pub(crate) struct Moment {
     pub(super) in_flight: usize,
     /// Calls of tools that have a bound on them.
     pub(super) running: Vec<Running>,
+    /// How often each tool was found blocking a thread.
+    pub(super) blocked: Vec<(&'static str, u64)>,
     pub(super) busy_threads: usize,
     pub(super) threads: usize,
     pub(super) counted_callers: usize,
@@ -36,6 +38,7 @@ pub(crate) fn gather(gate: &Gate, authenticate: &dyn Authenticate) -> Moment {
         version: spec.version,
         in_flight: gate.sinks().in_flight(),
         running: gate.running(),
+        blocked: gate.blocked(),
         busy_threads,
         threads,
         counted_callers,

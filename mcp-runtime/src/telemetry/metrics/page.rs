@@ -163,6 +163,11 @@ fn limits(writer: &mut Writer, metrics: &Metrics, moment: &Moment) {
     for running in &moment.running {
         writer.gauge(name, &[("gen_ai_tool_name", Some(running.tool))], running.limit);
     }
+    let name = "mcp_runtime_blocked";
+    writer.family(name, Kind::Counter, "How often an `async fn` tool was found blocking its thread.");
+    for (tool, count) in &moment.blocked {
+        writer.counter(name, &[("gen_ai_tool_name", Some(tool))], *count);
+    }
     for (name, help, value) in [
         ("mcp_runtime_blocking_threads", "Threads that blocking tools keep busy.", moment.busy_threads),
         ("mcp_runtime_blocking_threads_max", "How many threads blocking tools can take.", moment.threads),
