@@ -70,7 +70,8 @@
 //!
 //! `cli` (with `log`, the set-up of logging), `http`, `sqlite` and `stdio` are on by default; `jwt` accepts OAuth access tokens
 //! beside API keys; `prometheus` serves `/metrics` on an address of its own, `otel` sends traces, metrics and logs over OTLP,
-//! and `otel-tls` to collectors that are reached by TLS: [`telemetry`]; `testing` is for tests.
+//! and `otel-tls` to collectors that are reached by TLS: [`telemetry`]; `tls` lets `serve` end TLS itself
+//! ([`config::Tls`]); `testing` is for tests.
 
 // Without a transport, what only transports call has no caller.
 #![cfg_attr(not(any(feature = "http", feature = "stdio")), allow(dead_code))]

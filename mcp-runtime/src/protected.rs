@@ -103,8 +103,8 @@ impl Protected {
     }
 
     /// Serves one client over a pair of streams, until it closes its end: what `serve --stdio` does with standard input
-    /// and output. Calls that run then may finish, for 30 s, and their answers are written. `credential` is the key
-    /// (`mcpk_…`) as the process got it.
+    /// and output. Calls that run then may finish, for as long as `[http] drain_timeout` says, and their answers are written.
+    /// `credential` is the key (`mcpk_…`) as the process got it.
     ///
     /// # Errors
     /// A key that is not good, or a stream that breaks.
@@ -151,7 +151,8 @@ impl Protected {
         let states = Arc::clone(&self.states);
         let adapter = Adapter::new(Arc::clone(&self.gate), Arc::clone(&self.forward), self.config.http.list, states);
         let signals = Signals::default();
-        let lines = Lines::new(reader, writer, Arc::clone(&self.gate), authenticate, credential, signals.clone());
+        let (gate, drain) = (Arc::clone(&self.gate), self.config.http.drain_timeout);
+        let lines = Lines::new(reader, writer, gate, authenticate, credential, signals.clone(), drain);
         let serving = async {
             use rmcp::service::ServerInitializeError::{Cancelled, ConnectionClosed};
             match rmcp::service::serve_server_with_ct(adapter, lines, signals.cut_off).await {

@@ -226,7 +226,8 @@ impl Serving {
             }
             seen.push(line);
         };
-        let address = url.trim_start_matches("http://").split('/').next().and_then(|text| text.parse().ok());
+        let authority = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+        let address = authority.replace("localhost", "127.0.0.1").parse().ok();
         Self { process, address: address.expect("an address"), url, lines, said: seen }
     }
 

@@ -3,6 +3,7 @@
 mod audit;
 mod call;
 mod construct;
+mod hints;
 mod keys;
 mod output;
 mod revoke;

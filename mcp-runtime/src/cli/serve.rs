@@ -1,18 +1,19 @@
 //! `serve`: over HTTP, over standard input and output, or both.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::hints::{client, instructions, url};
 use super::output::Output;
 use super::telemetry::{admin, join, telemetry};
 use super::{Error, Result, state};
 use crate::auth::{Authenticate, CredentialStore, Credentials, MemoryStore, NewKey};
-use crate::config::Config;
+use crate::config::{Config, Tls};
 use crate::protected::Protected;
 use crate::spec::Server;
 use crate::telemetry::Telemetry;
@@ -30,12 +31,44 @@ pub(super) struct Serve {
     /// Listen here; port 0 lets the system pick [default: 127.0.0.1:8787, or none with --stdio]
     #[arg(long, value_name = "ADDR")]
     http: Option<SocketAddr>,
+    /// Speak TLS with this certificate: a PEM file with the server's own, and behind it those of its issuers
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The key of that certificate: a PEM file, not encrypted
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// Serve one client over standard input and output, with the key in `MCP_API_KEY`
     #[arg(long)]
     stdio: bool,
     /// Make a key with every scope, kept in memory only, and print how to use it; serves this machine alone
     #[arg(long)]
     dev: bool,
+}
+
+impl Serve {
+    /// Puts into the configuration what the flags say, and refuses what does not go together.
+    fn check(&self, config: &mut Config) -> Result {
+        if let Some(address) = self.http {
+            config.http.address = address;
+        }
+        if let (Some(cert), Some(key)) = (&self.tls_cert, &self.tls_key) {
+            if self.stdio && self.http.is_none() {
+                return Err(Error::new(
+                    "--tls-cert: with --stdio alone nothing listens; say where with --http, or leave it out",
+                ));
+            }
+            config.http.tls = Some(Tls::new(cert, key));
+        }
+        config.check()?;
+        if self.dev && !config.http.address.ip().is_loopback() {
+            return Err(Error::new(format!(
+                "--dev makes a key with every scope, so it serves this machine alone, and {} is reachable from others; \
+                 leave --dev out and issue keys",
+                config.http.address
+            )));
+        }
+        Ok(())
+    }
 }
 
 pub(super) async fn serve<S, M>(
@@ -49,19 +82,9 @@ where
     S: Server,
     M: Future<Output = Result<(S, Telemetry)>>,
 {
-    if let Some(address) = serve.http {
-        config.http.address = address;
-    }
-    config.check()?;
+    serve.check(&mut config)?;
     let telemetry = telemetry(&config, &S::SPEC)?;
     crate::telemetry::subscriber::report_panics();
-    if serve.dev && !config.http.address.ip().is_loopback() {
-        return Err(Error::new(format!(
-            "--dev makes a key with every scope, so it serves this machine alone, and {} is reachable from others; leave \
-             --dev out and issue keys",
-            config.http.address
-        )));
-    }
     let location = state::location(folder, &config)?;
     // To try a server out leaves nothing behind.
     let transient = serve.dev && location.is_absent_default();
@@ -92,45 +115,46 @@ where
         None
     } else {
         // What cannot be served is said before anything listens.
+        let tls = http::Tls::start(&protected.config().http)?;
         let service = protected.http(Arc::clone(&authenticate));
         let listener = http::bind(protected.config().http.address).await?;
         let address = listener.local_addr()?;
-        Some((listener, service, address))
+        let url = url(address, &protected.config().http.path, tls.as_ref());
+        Some((listener, service, tls, url))
     };
     let asked_to_stop = stop_signal();
-    if let Some((_, _, address)) = &listening {
-        let url = url(*address, &protected.config().http.path);
+    if let Some((.., url)) = &listening {
         eprintln!("listening on {url}");
         if let Some(dev_key) = &dev_key {
-            let text = instructions(S::SPEC.name, &url, dev_key.key.expose());
+            let text = instructions(S::SPEC.name, url, dev_key.key.expose(), protected.config().http.tls.as_ref());
             if serve.stdio {
                 // Standard output belongs to the client.
                 eprint!("{text}");
             } else {
                 let key = dev_key.key.expose();
                 output
-                    .print(|| json!({ "url": url, "key": key, "client": client(S::SPEC.name, &url, key) }), || text)?;
+                    .print(|| json!({ "url": url, "key": key, "client": client(S::SPEC.name, url, key) }), || text)?;
             }
         } else if output.json && !serve.stdio {
             output.print(|| json!({ "url": url }), String::new)?;
         }
     }
     let outcome = match (listening, serve.stdio) {
-        (Some((listener, service, _)), false) => {
-            http::serve(listener, service, &protected.config().http, asked_to_stop).await;
+        (Some((listener, service, tls, _)), false) => {
+            http::serve_by(tls, listener, service, &protected.config().http, asked_to_stop).await;
             Ok(())
         }
         (None, _) => {
             let dev_key = dev_key.as_ref().map(|issued| issued.key.expose());
             over_stdio(&protected, authenticate, dev_key, asked_to_stop).await
         }
-        (Some((listener, service, _)), true) => {
+        (Some((listener, service, tls, _)), true) => {
             let (ended, end) = tokio::sync::oneshot::channel::<()>();
             let stop = async move {
                 futures_util::future::select(std::pin::pin!(asked_to_stop), end).await;
             };
             let both = (
-                http::serve(listener, service, &protected.config().http, stop),
+                http::serve_by(tls, listener, service, &protected.config().http, stop),
                 over_stdio(&protected, authenticate, dev_key.as_ref().map(|issued| issued.key.expose()), stop_signal()),
             );
             // The process belongs to whoever started it with --stdio: it ends with that client.
@@ -215,29 +239,4 @@ fn stop_signal() -> impl Future<Output = ()> {
             std::future::pending::<()>().await;
         }
     }
-}
-
-/// The address as a client on this machine reaches it.
-pub(super) fn url(address: SocketAddr, path: &str) -> String {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    format!("http://{}{path}", SocketAddr::new(ip, address.port()))
-}
-
-/// A client configuration in the form that most clients read.
-fn client(name: &str, url: &str, key: &str) -> Value {
-    json!({ "mcpServers": { name: { "type": "http", "url": url, "headers": { "Authorization": format!("Bearer {key}") } } } })
-}
-
-fn instructions(name: &str, url: &str, key: &str) -> String {
-    let client = serde_json::to_string_pretty(&client(name, url, key)).unwrap_or_default();
-    format!(
-        "\nA key with every scope, for as long as this process runs:\n\n  {key}\n\nTry it:\n\n  curl -s {url} \
-         -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \
-         -H 'Accept: application/json, text/event-stream' \
-         -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}}'\n\nClient configuration:\n\n{client}\n\n"
-    )
 }

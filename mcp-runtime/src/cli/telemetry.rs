@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 #[cfg(feature = "prometheus")]
-use super::serve::url;
+use super::hints::reached;
 use super::{Error, Result};
 use crate::auth::Authenticate;
 use crate::config::Config;
@@ -62,7 +62,7 @@ pub(super) async fn admin(
     let Some(page) = protected.admin(Arc::clone(authenticate))? else { return Ok(None) };
     let Some(config) = &protected.config().admin else { return Ok(None) };
     let listener = http::bind(config.address).await?;
-    eprintln!("metrics on {}", url(listener.local_addr()?, "/metrics"));
+    eprintln!("metrics on http://{}/metrics", reached(listener.local_addr()?));
     let (ended, end) = tokio::sync::oneshot::channel();
     tokio::spawn(page.serve(listener, async {
         let _ = end.await;

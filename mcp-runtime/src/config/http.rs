@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{InvalidConfig, Network, duration, rate};
+use super::{InvalidConfig, Network, Tls, duration, rate};
 
 /// `[http]`: where and to whom the server listens, and its bounds.
 ///
@@ -23,7 +23,9 @@ pub struct Http {
     pub allowed_hosts: Vec<String>,
     /// Origins whose pages may call. None unless set; never `*`.
     pub allowed_origins: Vec<String>,
-    /// A proxy in front terminates TLS. An address that is not loopback needs it.
+    /// The server ends TLS itself. An address that is not loopback needs it, or a proxy that does. Needs the feature `tls`.
+    pub tls: Option<Tls>,
+    /// A proxy in front terminates TLS; it may speak TLS to the server as well.
     pub behind_tls_proxy: bool,
     /// Networks (CIDR) whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
@@ -38,6 +40,7 @@ pub struct Http {
     #[serde(deserialize_with = "rate::one_size")]
     pub head_size: u64,
     /// How long a request's head may take from its first byte; of a connection's first request, from the connection on.
+    /// The handshake of `tls` may take as long before that.
     #[serde(deserialize_with = "duration::one")]
     pub head_timeout: Duration,
     /// How large a request's body is at the most (`"4MiB"`). With `requests` it bounds what all bodies take together.
@@ -57,7 +60,8 @@ pub struct Http {
     /// How many requests a connection of HTTP/2 may give up before they are answered, beyond those that are; one more, and
     /// it is ended.
     pub http2_resets: u32,
-    /// How long requests that run may take to finish once the server stops.
+    /// How long requests that run may take to finish once the server stops; over stdio, once the client closes its end as
+    /// well.
     #[serde(deserialize_with = "duration::one")]
     pub drain_timeout: Duration,
     /// Sessions at a time, for clients of the revisions before 2026-07-28; with 0 there are none, and such clients are
@@ -89,6 +93,7 @@ impl Default for Http {
             path: "/mcp".to_owned(),
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
+            tls: None,
             behind_tls_proxy: false,
             trusted_proxies: Vec::new(),
             connections: 10_000,
@@ -139,6 +144,11 @@ pub enum List {
 }
 
 impl Http {
+    /// Whether clients reach the server by TLS, wherever it ends.
+    pub(crate) fn is_https(&self) -> bool {
+        self.tls.is_some() || self.behind_tls_proxy
+    }
+
     /// Refuses what is unsafe together.
     pub(super) fn check(&self) -> Result<(), InvalidConfig> {
         let http = self;
@@ -182,10 +192,12 @@ impl Http {
                  http.streams = 0 turn sessions and streams off",
             ));
         }
+        http.tls.as_ref().map_or(Ok(()), Tls::check)?;
         if !http.address.ip().is_loopback() {
-            if !http.behind_tls_proxy {
+            if !http.is_https() {
                 return Err(InvalidConfig::new(format!(
-                    "http.address: {} is reachable from other machines, and keys would travel in the clear; put a proxy \
+                    "http.address: {} is reachable from other machines, and keys would travel in the clear; name a \
+                     certificate in http.tls = {{ cert = \"FILE\", key = \"FILE\" }} (--tls-cert, --tls-key), or put a proxy \
                      that terminates TLS in front and set http.behind_tls_proxy = true",
                     http.address
                 )));

@@ -141,6 +141,9 @@ mod tests {
     fn unsafe_combinations_stop_the_start() {
         for (text, word) in [
             ("[http]\naddress = \"0.0.0.0:80\"", "behind_tls_proxy"),
+            ("[http]\naddress = \"0.0.0.0:80\"", "http.tls"),
+            ("[http]\ntls = { cert = \"c.pem\" }", "key"),
+            ("[http]\ntls = { cert = \"c.pem\", key = \"k.pem\", ca = \"a.pem\" }", "ca"),
             ("[http]\naddress = \"0.0.0.0:80\"\nbehind_tls_proxy = true", "allowed_hosts"),
             ("[http]\nallowed_origins = [\"*\"]", "wildcard"),
             ("[http]\nallowed_origins = [\"example.com\"]", "origin"),
@@ -163,6 +166,11 @@ mod tests {
         }
         let safe = "[http]\naddress = \"0.0.0.0:80\"\nbehind_tls_proxy = true\nallowed_hosts = [\"a.example.com\"]";
         assert!(with(safe, &[]).is_ok());
+        #[cfg(feature = "tls")]
+        for more in ["", "behind_tls_proxy = true\n"] {
+            let tls = "address = \"0.0.0.0:80\"\ntls = { cert = \"c.pem\", key = \"k.pem\" }\nallowed_hosts = [\"a.example.com\"]";
+            assert!(with(&format!("[http]\n{more}{tls}"), &[]).is_ok(), "one of the two, or both");
+        }
     }
 
     #[test]

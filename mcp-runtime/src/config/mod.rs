@@ -13,6 +13,7 @@ mod network;
 mod otel;
 mod rate;
 mod telemetry;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,6 +35,7 @@ pub use network::Network;
 pub use otel::{Otel, OtelProtocol, OtelSignal, TraceContext};
 pub use rate::{Rate, Rates};
 pub use telemetry::{Audit, Fsync, Log, LogFormat, Redaction, WhenFull};
+pub use tls::Tls;
 
 /// The prefix of variables: `MCP_RUNTIME__TOOLS__GET_REVENUE_DATA__RATE` is `tools.get_revenue_data.rate`.
 pub const VARIABLES: &str = "MCP_RUNTIME__";

@@ -8,6 +8,7 @@ mod handshake;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
@@ -60,6 +61,7 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Lines<W> {
         authenticate: Arc<dyn Authenticate>,
         credential: Parts,
         signals: Signals,
+        drain: Duration,
     ) -> Self
     where
         R: AsyncRead + Send + Unpin + 'static,
@@ -67,7 +69,7 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Lines<W> {
         let writer = Arc::new(Mutex::new(writer));
         let (handed, messages) = mpsc::channel(1);
         let handshake = Arc::<Handshake>::default();
-        let (end, share) = End::new(signals.clone());
+        let (end, share) = End::new(signals.clone(), drain);
         let lines = BufReader::new(reader);
         let lines = Reader { lines, gate, authenticate, credential, handshake: Arc::clone(&handshake), share };
         let reading = tokio::spawn(lines.read(handed, Arc::clone(&writer), signals.clone())).abort_handle();

@@ -17,7 +17,7 @@ pub(crate) struct Hosts {
 
 impl Hosts {
     pub(super) fn new(config: &Http) -> Self {
-        let scheme = if config.behind_tls_proxy { "https" } else { "http" };
+        let scheme = if config.is_https() { "https" } else { "http" };
         let origins = config.allowed_origins.iter().map(|origin| origin.to_ascii_lowercase()).collect();
         Self { origins, scheme, ..Self::of(config.address.ip(), &config.allowed_hosts) }
     }

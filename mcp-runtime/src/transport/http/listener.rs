@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::address::Proxies;
 use super::connection::Bounds;
 use super::connections::Connections;
+use super::tls::Tls;
 use super::{HttpService, connection};
 use crate::config;
 
@@ -26,8 +27,24 @@ enum Stage {
 }
 
 /// Accepts connections until `stop` completes, turns `/readyz` red, goes on for `drain_pause`, and then lets what runs
-/// finish.
+/// finish. With `tls` in the configuration it speaks nothing else: where the certificate cannot be used it says so in the
+/// log, and serves nobody.
 pub async fn serve(listener: TcpListener, service: HttpService, config: &config::Http, stop: impl Future<Output = ()>) {
+    match Tls::start(config) {
+        Ok(tls) => serve_by(tls, listener, service, config, stop).await,
+        Err(error) => tracing::error!(target: "mcp_runtime::http", %error, "nobody is served"),
+    }
+}
+
+/// As [`serve`], with what was made of the certificate.
+pub(crate) async fn serve_by(
+    tls: Option<Tls>,
+    listener: TcpListener,
+    service: HttpService,
+    config: &config::Http,
+    stop: impl Future<Output = ()>,
+) {
+    let tls = tls.map(Arc::new);
     let connections = Arc::new(Connections::new(config));
     let proxies = Proxies::new(config);
     let bounds = Arc::new(Bounds::new(config));
@@ -56,10 +73,18 @@ pub async fn serve(listener: TcpListener, service: HttpService, config: &config:
         let Some(place) = connections.take(peer.ip(), proxies.trust(peer.ip().to_canonical())) else { continue };
         // Answers are small and whole; waiting for more to send only delays them.
         let _ = stream.set_nodelay(true);
-        let (service, bounds) = (service.clone(), Arc::clone(&bounds));
+        let (service, bounds, tls) = (service.clone(), Arc::clone(&bounds), tls.clone());
         let (draining, cut_off) = (stage.subscribe(), stage.subscribe());
         tokio::spawn(async move {
-            let served = connection::serve(stream, peer, service, &bounds, reached(draining, Stage::Drain));
+            let served = async {
+                let draining = std::pin::pin!(reached(draining, Stage::Drain));
+                let Some(tls) = tls else { return connection::serve(stream, peer, service, &bounds, draining).await };
+                // A handshake is no request that could be finished, and how it ends is the client's business.
+                if let Either::Left((Ok(stream), draining)) = select(std::pin::pin!(tls.accept(stream)), draining).await
+                {
+                    connection::serve(stream, peer, service, &bounds, draining).await;
+                }
+            };
             select(std::pin::pin!(served), std::pin::pin!(reached(cut_off, Stage::CutOff))).await;
             drop(place);
         });

@@ -20,6 +20,11 @@ mod sessions;
 mod shares;
 mod stream;
 mod taken;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "tls/off.rs"]
+mod tls;
 mod version;
 mod watched;
 
@@ -27,3 +32,5 @@ mod watched;
 pub(crate) use hosts::Hosts;
 pub use listener::{BindError, bind, serve};
 pub use service::HttpService;
+#[cfg(feature = "cli")]
+pub(crate) use {listener::serve_by, tls::Tls};

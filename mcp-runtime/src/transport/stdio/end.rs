@@ -12,9 +12,6 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// How long calls that run may take to finish once no more messages are read.
-const DRAIN_TIME: Duration = Duration::from_secs(30);
-
 /// So many questions to the client are remembered: it decides whether it ever answers one.
 const MAX_QUESTIONS: usize = 1024;
 
@@ -35,6 +32,8 @@ pub(super) type Share = mpsc::Sender<Infallible>;
 /// Waits for what runs once no more messages come.
 pub(super) struct End {
     signals: Signals,
+    /// How long what runs may take once no more messages come.
+    time: Duration,
     /// Ends when the last [`Share`] is dropped.
     running: mpsc::Receiver<Infallible>,
     begun: Option<Begun>,
@@ -47,9 +46,9 @@ struct Begun {
 }
 
 impl End {
-    pub(super) fn new(signals: Signals) -> (Self, Share) {
+    pub(super) fn new(signals: Signals, time: Duration) -> (Self, Share) {
         let (share, running) = mpsc::channel(1);
-        (Self { signals, running, begun: None }, share)
+        (Self { signals, time, running, begun: None }, share)
     }
 
     /// Completes when nothing runs any more, or may not any longer. It can be dropped and asked again.
@@ -57,7 +56,7 @@ impl End {
         let Signals { stop, cut_off, broken } = &self.signals;
         let begun = self
             .begun
-            .get_or_insert_with(|| Begun { deadline: Instant::now() + DRAIN_TIME, by_client: !stop.is_cancelled() });
+            .get_or_insert_with(|| Begun { deadline: Instant::now() + self.time, by_client: !stop.is_cancelled() });
         let late = std::pin::pin!(async {
             tokio::time::sleep_until(begun.deadline).await;
             tracing::warn!(target: "mcp_runtime::stdio", "some calls did not finish in time and are cut off");
@@ -68,7 +67,7 @@ impl End {
                 if begun.by_client {
                     stop.cancelled().await;
                 } else {
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 }
             };
             select(std::pin::pin!(asked_again), std::pin::pin!(broken.cancelled())).await;
