@@ -10,7 +10,7 @@ fn tools_is_the_checklist() {
     let site = site("");
     let (table, err) = texts(&site.run(&["tools"]));
     assert_eq!(err, "");
-    assert_eq!(table.lines().count(), 22, "{table}");
+    assert_eq!(table.lines().count(), 23, "{table}");
     let line = |tool: &str| {
         let line = table.lines().find(|line| line.split_whitespace().next() == Some(tool)).unwrap();
         line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>()

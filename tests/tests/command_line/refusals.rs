@@ -48,7 +48,7 @@ fn a_configuration_that_cannot_be() {
         ("[http]\nallowed_origins = [\"*\"]", &["a wildcard would let every web page call"]),
         ("[http]\nallowed_origins = [\"example.com\"]", &["is no origin"]),
         ("[http]\nallowed_hosts = [\"*.example.com\"]", &["is no host name"]),
-        ("[http]\nconnections = 0", &["at least 1"]),
+        ("[http]\nconnections = 0", &["from 1"]),
         ("[http]\nsessions_per_caller = 0", &["http.sessions = 0"]),
         ("[http]\nsession_idle = \"5\"", &["is no duration"]),
         ("[http]\ndrain_pause = \"0s\"", &["is no duration"]),

@@ -20,7 +20,7 @@ fn dev_prints_what_works_as_printed_and_leaves_nothing_behind() {
     // The curl line that people see: no headers but these.
     let listed =
         Request::new(serving.address).key(key).message(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}));
-    assert_eq!(listed.send().json()["result"]["tools"].as_array().unwrap().len(), 21, "every scope");
+    assert_eq!(listed.send().json()["result"]["tools"].as_array().unwrap().len(), 22, "every scope");
     assert!(!site.path("state").exists() && !site.path("audit.jsonl").exists());
     serving.terminate();
     assert!(serving.wait().success());

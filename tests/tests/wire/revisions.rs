@@ -203,7 +203,7 @@ fn with_list_all_a_caller_sees_what_more_there_is() {
     let fixture = Fixture::start("[http]\nlist = \"all\"");
     let key = fixture.site.issue("lister", &["x"]);
     let listed = fixture.serving.ask(&key, &request(1, "tools/list", json!({})));
-    assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 21);
+    assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 22);
     let refused = fixture.serving.ask(&key, &call(1, "echo", json!({"text": "x"})));
     assert_eq!(tool_error(&refused)["code"], "PERMISSION_DENIED", "to see is not to call");
 }
