@@ -391,7 +391,7 @@ impl Gate {
 
     /// By what rules a tool's output is sanitised and bounded.
     fn bounds(&self, tool: &ToolPolicy) -> OutputBounds {
-        OutputBounds { links: Arc::clone(&self.links), unmasked: tool.unmasked, ..OutputBounds::new(tool.max_output) }
+        OutputBounds { max_bytes: tool.max_output, links: Arc::clone(&self.links), unmasked: tool.unmasked }
     }
 
     /// By what rules a failure's texts are sanitised: its tool's, if there is such a tool.
@@ -401,7 +401,7 @@ impl Gate {
 
     /// By what rules the answers of the user's own handler are sanitised.
     pub(crate) fn handler_bounds(&self) -> OutputBounds {
-        OutputBounds { links: Arc::clone(&self.links), ..OutputBounds::new(u64::MAX) }
+        OutputBounds { max_bytes: u64::MAX, links: Arc::clone(&self.links), unmasked: false }
     }
 }
 

@@ -102,8 +102,10 @@ fn find(text: &str, at: usize, pem: &mut pem::Search) -> Step {
 
 /// Whether the name of a field says that its value is the secret part of an AWS key.
 pub(super) fn is_aws_secret(name: &str) -> bool {
-    let folded: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-    folded.ends_with("secretaccesskey") || folded.ends_with("awssecretkey") || folded.ends_with("awssecret")
+    ["secretaccesskey", "awssecretkey", "awssecret"].iter().any(|end| {
+        let mut letters = name.bytes().rev().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
+        end.bytes().rev().all(|byte| letters.next() == Some(byte))
+    })
 }
 
 /// How many bytes from here are of a kind.

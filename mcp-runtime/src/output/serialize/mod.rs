@@ -135,18 +135,27 @@ impl State<'_> {
             Segment::Index(index) => drop(fmt::Write::write_fmt(&mut self.path, format_args!("/{index}"))),
             Segment::Name(name) => {
                 self.path.push('/');
-                for c in name.chars() {
-                    match c {
-                        '~' => self.path.push_str("~0"),
-                        '/' => self.path.push_str("~1"),
-                        c => self.path.push(c),
-                    }
+                if !name.bytes().any(|byte| matches!(byte, b'~' | b'/')) {
+                    self.path.push_str(name);
+                } else {
+                    self.escaped(name);
                 }
             }
         }
         let result = run(self);
         self.path.truncate(length);
         result
+    }
+
+    /// RFC 6901, section 3.
+    fn escaped(&mut self, name: &str) {
+        for c in name.chars() {
+            match c {
+                '~' => self.path.push_str("~0"),
+                '/' => self.path.push_str("~1"),
+                c => self.path.push(c),
+            }
+        }
     }
 
     /// JSON text that a value hands over as it is: taken apart, and cleaned like the rest.

@@ -63,12 +63,12 @@ pub(super) async fn serve<Io>(
 {
     let activity = Arc::new(Activity::new());
     let requests = Arc::clone(&activity);
-    let answer = service_fn(move |mut request: Request<Incoming>| {
+    let peer = peer.ip();
+    let answer = service_fn(move |request: Request<Incoming>| {
         let mut in_flight = requests.begin(request.version());
         let service = service.clone();
-        request.extensions_mut().insert(peer);
         async move {
-            let answer = service.handle(request).await;
+            let answer = service.handle_from(peer, request).await;
             in_flight.answered();
             Ok::<_, Infallible>(answer.map(|body| Pieces::new(body, in_flight)))
         }

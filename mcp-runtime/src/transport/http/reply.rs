@@ -1,10 +1,9 @@
 //! Answers that the transport gives itself, and headers that the gate's decision adds to those of rmcp.
 
 use std::convert::Infallible;
-use std::io::Write;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
@@ -138,8 +137,8 @@ pub(super) fn add_limits(headers: &mut HeaderMap, reply: &Reply) {
         };
         let Quota { window, remaining, reset, .. } = quota;
         let (count, seconds) = (u64::from(window.count), window.period.as_secs());
-        headers.insert(RATE_LIMIT_POLICY, limit_value(name, 'q', count, 'w', seconds));
-        headers.insert(RATE_LIMIT, limit_value(name, 'r', *remaining, 't', whole_seconds(*reset)));
+        headers.insert(RATE_LIMIT_POLICY, limit_value(name, "q", count, "w", seconds));
+        headers.insert(RATE_LIMIT, limit_value(name, "r", *remaining, "t", whole_seconds(*reset)));
     }
     if let Some(retry_after) = reply.retry_after {
         insert_retry_after(headers, retry_after);
@@ -147,14 +146,15 @@ pub(super) fn add_limits(headers: &mut HeaderMap, reply: &Reply) {
 }
 
 /// `"tool";r=9;t=6`. Two of these go with every answer, so they are put together without a copy.
-fn limit_value(name: &str, first: char, one: u64, second: char, other: u64) -> HeaderValue {
-    // Two numbers of 20 digits, and what stands around them.
-    let mut text = [0; 64];
-    let mut rest = &mut text[..];
-    let written = write!(rest, "\"{name}\";{first}={one};{second}={other}");
-    debug_assert!(written.is_ok());
-    let length = 64 - rest.len();
-    HeaderValue::from_bytes(&text[..length]).unwrap_or(HeaderValue::from_static(""))
+fn limit_value(name: &str, first: &str, one: u64, second: &str, other: u64) -> HeaderValue {
+    let mut text = BytesMut::with_capacity(64);
+    let mut numbers = [itoa::Buffer::new(), itoa::Buffer::new()];
+    let [first_number, second_number] = &mut numbers;
+    for part in ["\"", name, "\";", first, "=", first_number.format(one), ";", second, "=", second_number.format(other)]
+    {
+        text.extend_from_slice(part.as_bytes());
+    }
+    HeaderValue::from_maybe_shared(text.freeze()).unwrap_or(HeaderValue::from_static(""))
 }
 
 fn insert_retry_after(headers: &mut HeaderMap, after: Duration) {

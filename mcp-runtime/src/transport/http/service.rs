@@ -121,7 +121,18 @@ impl HttpService {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        self.0.handle(request).await
+        let peer = request.extensions().get::<SocketAddr>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), SocketAddr::ip);
+        self.handle_from(peer, request).await
+    }
+
+    /// Answers one request from an address.
+    pub(super) async fn handle_from<B>(&self, peer: IpAddr, request: Request<B>) -> Answer
+    where
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.0.handle(peer, request).await
     }
 }
 
@@ -146,7 +157,7 @@ where
 }
 
 impl Inner {
-    async fn handle<B>(&self, request: Request<B>) -> Answer
+    async fn handle<B>(&self, peer: IpAddr, request: Request<B>) -> Answer
     where
         B: Body + Send + 'static,
         B::Data: Send,
@@ -168,7 +179,7 @@ impl Inner {
         let Ok(origin) = self.hosts.origin(request.headers()).map(Option::<&HeaderValue>::cloned) else {
             return reply::text(StatusCode::FORBIDDEN, "this Origin is not allowed\n");
         };
-        let mut answer = self.of_page(request, origin.is_some()).await;
+        let mut answer = self.of_page(peer, request, origin.is_some()).await;
         if let Some(origin) = origin {
             Pages::let_read(&mut answer, origin);
         }
@@ -176,7 +187,7 @@ impl Inner {
     }
 
     /// A request from where it may come from.
-    async fn of_page<B>(&self, request: Request<B>, is_page: bool) -> Answer
+    async fn of_page<B>(&self, peer: IpAddr, request: Request<B>, is_page: bool) -> Answer
     where
         B: Body + Send + 'static,
         B::Data: Send,
@@ -194,14 +205,15 @@ impl Inner {
             self.gate.sinks().refused(&Refusal::Unavailable { retry_after: Duration::from_secs(1) });
             return reply::overloaded(None, CROWDED);
         }
-        let attempt = match self.failures.admit(&*self.authenticate, &parts, || self.client(&parts)) {
-            Ok(attempt) => attempt,
-            Err(retry_after) => return reply::too_many_failures(retry_after),
-        };
+        let attempt =
+            match self.failures.admit(&*self.authenticate, &parts, || self.proxies.client(peer, &parts.headers)) {
+                Ok(attempt) => attempt,
+                Err(retry_after) => return reply::too_many_failures(retry_after),
+            };
         let caller = match verify(&*self.authenticate, &parts).await {
             Ok(caller) => caller,
             Err(refusal) => {
-                let refused = self.refuse(refusal, &parts);
+                let refused = self.refuse(refusal, self.proxies.client(peer, &parts.headers));
                 // Who is not known learns nothing by a method that nobody may use.
                 return if is_served { refused } else { reply::method_not_allowed() };
             }
@@ -212,7 +224,7 @@ impl Inner {
         let sender = Sender { caller: Arc::clone(&caller), credential };
         let Some(place) = place else { return self.crowded(&caller) };
         let mut answer = if is_post {
-            self.while_let_in(&caller, self.of_caller(parts, body, sender)).await
+            self.while_let_in(&caller, self.of_caller(peer, parts, body, sender)).await
         } else if is_served {
             self.while_let_in(&caller, Box::pin(self.backend.session(parts, sender))).await
         } else {
@@ -266,15 +278,8 @@ impl Inner {
         }
     }
 
-    /// The address of who sent a request.
-    fn client(&self, parts: &Parts) -> IpAddr {
-        let peer = parts.extensions.get::<SocketAddr>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), SocketAddr::ip);
-        self.proxies.client(peer, &parts.headers)
-    }
-
-    fn refuse(&self, refusal: Refusal, parts: &Parts) -> Answer {
+    fn refuse(&self, refusal: Refusal, client: IpAddr) -> Answer {
         self.gate.sinks().refused(&refusal);
-        let client = self.client(parts);
         tracing::debug!(target: "mcp_runtime::auth", %client, refusal = ?refusal, "refused");
         if matches!(refusal, Refusal::Invalid(_) | Refusal::Malformed)
             && let Err(retry_after) = self.failures.count(client)
@@ -285,7 +290,7 @@ impl Inner {
     }
 
     /// A message of an identified caller: it leaves one record.
-    async fn of_caller<B>(&self, parts: Parts, body: B, sender: Sender) -> Answer
+    async fn of_caller<B>(&self, peer: IpAddr, parts: Parts, body: B, sender: Sender) -> Answer
     where
         B: Body + Send + 'static,
         B::Data: Send,
@@ -296,7 +301,7 @@ impl Inner {
         if let Some(revision) = version::claimed(&parts.headers) {
             recording.speaks(revision);
         }
-        recording.came_from(|origin| origin.set_http(&parts, self.client(&parts)));
+        recording.came_from(|origin| origin.set_http(&parts, self.proxies.client(peer, &parts.headers)));
         let unread = |answer| match Exchange::unreadable(&self.gate, caller, &recording) {
             Ok(()) => answer,
             Err(failure) => reply::too_many_requests(None, &failure),
