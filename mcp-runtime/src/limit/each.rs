@@ -1,32 +1,34 @@
 //! One limit for each of many, whatever they are told apart by.
 
 use std::hash::Hash;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::memory::Shards;
-use super::{Bucket, Limit, Limited, Refusal};
+use super::callers::{Arrivals, Callers};
+use super::{Bucket, Gcra, Limit, Limited, Refusal};
 
 /// Counts each by itself, and forgets whoever has its whole burst again.
 #[derive(Debug)]
 pub(crate) struct Each<K> {
     start: Instant,
     limit: Limit,
-    counted: Shards<K>,
+    counted: Callers,
+    of: PhantomData<fn(&K)>,
 }
 
-impl<K: Hash + Eq + Clone> Each<K> {
+impl<K: Hash> Each<K> {
     /// Counts so many at a time.
     pub(crate) fn new(limit: Limit, capacity: usize) -> Self {
-        Self { start: Instant::now(), limit, counted: Shards::new(capacity) }
+        Self { start: Instant::now(), limit, counted: Callers::new(capacity), of: PhantomData }
     }
 
     /// How long it takes until one more is admitted; `None` if it is now. Counts nothing, and remembers nobody.
     pub(crate) fn wait(&self, who: &K) -> Option<Duration> {
         let now = self.now();
-        let shard = self.counted.lock(who);
-        let arrivals = shard.known(who)?;
+        let (shard, mark) = self.counted.lock(who);
+        let arrivals = shard.known(mark)?;
         let windows = self.limit.windows.iter().enumerate();
         let refusals =
             windows.filter_map(|(index, window)| window.admit(arrivals.of(Bucket::Agent, index), now, 1).err());
@@ -39,10 +41,10 @@ impl<K: Hash + Eq + Clone> Each<K> {
     /// How long to wait: this one was too many, or there is no room to count it.
     pub(crate) fn charge(&self, who: &K) -> Result<(), Duration> {
         let now = self.now();
-        let mut shard = self.counted.lock(who);
-        let arrivals = shard.entry(who, now).map_err(|_: Limited| PAUSE)?;
+        let (mut shard, mark) = self.counted.lock(who);
+        let arrivals = shard.entry(mark, now).map_err(|_: Limited| PAUSE)?;
         let windows = || self.limit.windows.iter().enumerate();
-        let admit = |arrivals: &super::memory::Arrivals, (index, window): (usize, &super::Gcra)| {
+        let admit = |arrivals: &Arrivals, (index, window): (usize, &Gcra)| {
             window.admit(arrivals.of(Bucket::Agent, index), now, 1)
         };
         if let Some(longest) = windows().filter_map(|one| admit(arrivals, one).err()).map(wait).max() {

@@ -1,20 +1,12 @@
 //! Limits in memory, bounded: what has no effect any more is forgotten, and what still has is never pushed out.
 
-use std::borrow::Borrow;
-use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::callers::{Arrivals, Callers, lock};
 use super::{Bucket, Gcra, Identity, Limit, Limited, Quota, Refusal};
-use crate::caller::Agent;
-
-const SHARDS: usize = 32;
-
-/// The least time between two sweeps of a shard that is full, in nanoseconds.
-const SWEEP_PAUSE: u64 = 100_000_000;
 
 /// How many agents and subjects are counted at a time, unless told otherwise.
 const CAPACITY: usize = 1_000_000;
@@ -23,72 +15,10 @@ const CAPACITY: usize = 1_000_000;
 #[derive(Debug)]
 pub struct Memory {
     start: Instant,
-    agents: Shards<Agent>,
-    subjects: Shards<String>,
+    agents: Callers,
+    subjects: Callers,
     /// Limits over all callers, one entry a tool, found by the tool's index.
     totals: Mutex<Arrivals>,
-}
-
-/// Callers of one kind, spread over locks.
-#[derive(Debug)]
-pub(super) struct Shards<K> {
-    hasher: RandomState,
-    shards: Box<[Mutex<Shard<K>>]>,
-}
-
-#[derive(Debug)]
-pub(super) struct Shard<K> {
-    entries: HashMap<K, Arrivals>,
-    /// Entries it holds at the most.
-    capacity: usize,
-    /// At this many entries the idle ones are swept out.
-    sweep_at: usize,
-    /// When they were swept last.
-    swept: u64,
-}
-
-/// Arrival times by window, sorted by slot; a slot that is not there has its whole burst.
-#[derive(Debug, Default)]
-pub(super) struct Arrivals(Vec<(u32, u64)>);
-
-impl Arrivals {
-    fn get(&self, slot: u32) -> u64 {
-        self.0.binary_search_by_key(&slot, |(slot, _)| *slot).map_or(0, |index| self.0[index].1)
-    }
-
-    fn set(&mut self, slot: u32, arrival: u64) {
-        match self.0.binary_search_by_key(&slot, |(slot, _)| *slot) {
-            Ok(index) => self.0[index].1 = arrival,
-            Err(index) => {
-                // There may be a million of these, most of them with as many windows as they began with.
-                self.0.reserve_exact(1);
-                self.0.insert(index, (slot, arrival));
-            }
-        }
-    }
-
-    pub(super) fn of(&self, bucket: Bucket, window: usize) -> u64 {
-        self.get(slot(bucket, window))
-    }
-
-    pub(super) fn settle(&mut self, bucket: Bucket, window: usize, arrival: u64) {
-        self.set(slot(bucket, window), arrival);
-    }
-
-    /// Whether every window has its whole burst again, so that forgetting changes nothing.
-    fn is_idle(&self, now: u64) -> bool {
-        self.0.iter().all(|(_, arrival)| *arrival <= now)
-    }
-}
-
-/// Where the arrival time of a window stands: tools above the agent's own windows.
-fn slot(bucket: Bucket, window: usize) -> u32 {
-    // A bucket has a handful of windows.
-    let window = u32::try_from(window).unwrap_or(u32::MAX) & 0xFF;
-    match bucket {
-        Bucket::Agent | Bucket::Subject => window,
-        Bucket::AgentTool(tool) | Bucket::Tool(tool) => ((u32::from(tool) + 1) << 8) | window,
-    }
 }
 
 impl Default for Memory {
@@ -102,8 +32,8 @@ impl Memory {
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
             start: Instant::now(),
-            agents: Shards::new(capacity),
-            subjects: Shards::new(capacity),
+            agents: Callers::new(capacity),
+            subjects: Callers::new(capacity),
             totals: Mutex::default(),
         }
     }
@@ -123,10 +53,10 @@ impl Memory {
         // Locked in this order by every call, so that no two wait for each other.
         let mut agents =
             has(|bucket| matches!(bucket, Bucket::Agent | Bucket::AgentTool(_))).then(|| self.agents.lock(who.agent));
-        let agent = agents.as_mut().map(|shard| shard.entry(who.agent, now)).transpose()?;
+        let agent = agents.as_mut().map(|(shard, mark)| shard.entry(*mark, now)).transpose()?;
         let subject = who.subject.filter(|_| has(|bucket| bucket == Bucket::Subject));
         let mut subjects = subject.map(|subject| self.subjects.lock(subject));
-        let subject = subjects.as_mut().zip(subject).map(|(shard, subject)| shard.entry(subject, now)).transpose()?;
+        let subject = subjects.as_mut().map(|(shard, mark)| shard.entry(*mark, now)).transpose()?;
         let mut totals = has(|bucket| matches!(bucket, Bucket::Tool(_))).then(|| lock(&self.totals));
         let mut held = Held { agent, subject, totals: totals.as_deref_mut() };
 
@@ -181,64 +111,6 @@ impl Memory {
     }
 }
 
-impl<K: Hash + Eq> Shards<K> {
-    pub(super) fn new(capacity: usize) -> Self {
-        let capacity = capacity.div_ceil(SHARDS).max(1);
-        let shard = || Mutex::new(Shard { entries: HashMap::new(), capacity, sweep_at: 0, swept: 0 });
-        Self { hasher: RandomState::new(), shards: (0..SHARDS).map(|_| shard()).collect() }
-    }
-
-    #[cfg(feature = "prometheus")]
-    fn capacity(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).capacity).sum()
-    }
-
-    pub(super) fn lock<Q: Hash + ?Sized>(&self, who: &Q) -> MutexGuard<'_, Shard<K>> {
-        lock(&self.shards[usize::try_from(self.hasher.hash_one(who) % SHARDS as u64).unwrap_or(0)])
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).entries.len()).sum()
-    }
-}
-
-impl<K: Hash + Eq> Shard<K> {
-    /// The arrivals of a caller, made if there is room for one more. Only entries without effect are forgotten.
-    pub(super) fn entry<Q>(&mut self, who: &Q, now: u64) -> Result<&mut Arrivals, Limited>
-    where
-        K: Borrow<Q>,
-        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
-    {
-        // Looked up twice where one would do for the compiler of today; the second time it is in the cache.
-        if !self.entries.contains_key(who) {
-            self.make_room(now)?;
-            self.entries.insert(who.to_owned(), Arrivals::default());
-        }
-        self.entries.get_mut(who).ok_or(Limited::Full)
-    }
-
-    /// The arrivals of a caller that is counted.
-    pub(super) fn known(&self, who: &K) -> Option<&Arrivals> {
-        self.entries.get(who)
-    }
-
-    fn make_room(&mut self, now: u64) -> Result<(), Limited> {
-        let is_due = self.entries.len() >= self.sweep_at.clamp(64, self.capacity.max(64)).min(self.capacity);
-        // A shard that stays full is not swept at every call.
-        if is_due && (self.entries.len() < self.capacity || now.saturating_sub(self.swept) >= SWEEP_PAUSE) {
-            self.swept = now;
-            self.entries.retain(|_, arrivals| !arrivals.is_idle(now));
-            self.sweep_at = (self.entries.len() * 2).max(64);
-        }
-        if self.entries.len() >= self.capacity { Err(Limited::Full) } else { Ok(()) }
-    }
-}
-
-/// A poisoned lock guards numbers that are each whole: a panic elsewhere does not make them wrong.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// What one call needs of the limiter, under its locks.
 struct Held<'a> {
     agent: Option<&'a mut Arrivals>,
@@ -271,6 +143,7 @@ impl Held<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::caller::Agent;
     use crate::spec::Window;
 
     fn limit(bucket: Bucket, count: u32, seconds: u32) -> Limit {
@@ -350,7 +223,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn memory_is_bounded_and_offenders_stay() {
-        let memory = Memory::with_capacity(SHARDS * 100);
+        let memory = Memory::with_capacity(3200);
         let limit = limit(Bucket::AgentTool(0), 1, 60);
         let offender = agent("offender");
         memory.charge(of(&offender), [&limit], 1).unwrap();
@@ -358,7 +231,7 @@ mod tests {
         for i in 0..20_000 {
             full += usize::from(memory.charge(of(&agent(&format!("a{i}"))), [&limit], 1) == Err(Limited::Full));
         }
-        assert!(memory.len() <= SHARDS * 100 && full > 10_000, "{} counted, {full} refused", memory.len());
+        assert!(memory.len() <= 3200 && full > 10_000, "{} counted, {full} refused", memory.len());
         assert!(memory.charge(of(&offender), [&limit], 1).is_err(), "nobody was pushed out");
         tokio::time::advance(Duration::from_secs(61)).await;
         assert!(memory.charge(of(&agent("late")), [&limit], 1).is_ok(), "idle entries make room");

@@ -5,6 +5,7 @@
 //! then the call moves it on by its cost. So a limit of `10/min` admits ten calls at once and then one each six seconds.
 //! All limits of a call are checked before any of them is charged.
 
+mod callers;
 #[cfg(feature = "http")]
 mod each;
 mod memory;
