@@ -1,7 +1,7 @@
 //! `audit verify`, `audit query`.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use super::state::Location;
 use super::{Error, Result, now};
 use crate::config::Config;
 use crate::telemetry::audit::query::{self, Argument, Found, Query, of_operator};
-use crate::telemetry::audit::verify::{self, Check, Report};
+use crate::telemetry::audit::verify::{self, Check, Noted, Report};
 
 #[derive(Args)]
 pub(super) struct Audit {
@@ -24,11 +24,15 @@ pub(super) struct Audit {
 enum Command {
     /// Check that audit files are what the server wrote; fails with the first line that is not
     Verify {
-        /// The files, oldest first, and those that the first one names before it [default: `[audit] path`]
+        /// The files, oldest first, and those that the first one names before it [default: `[audit] path`, and the
+        /// operator's beside it as a log of its own]
         files: Vec<PathBuf>,
-        /// Fail if the chain ends before the line with this number
-        #[arg(long, value_name = "SEQ")]
-        last: Option<u64>,
+        /// Fail if this line is not in the chain: a check prints the last one, and each seal is logged with both parts
+        #[arg(long, value_name = "SEQ:HASH")]
+        last: Option<Noted>,
+        /// The log that the files are of, if they have other names by now [default: by the name of the last one]
+        #[arg(long, value_name = "NAME")]
+        log: Option<String>,
         /// Accept lines that no seal covers: behind a crash, and at the end
         #[arg(long)]
         allow_unsealed: bool,
@@ -99,10 +103,12 @@ fn moment(text: &str) -> std::result::Result<Timestamp, String> {
 
 pub(super) fn audit(audit: Audit, config: &Config, state: impl FnOnce() -> Result<Location>, output: Output) -> Result {
     match audit.command {
-        Command::Verify { files, last, allow_unsealed, alone, without_key } => {
+        Command::Verify { files, last, log, allow_unsealed, alone, without_key } => {
             let key = if without_key { None } else { Some(state()?.digest_key()?) };
-            let check = Check { key, last, allow_unsealed, alone };
-            verify_files(&or_configured(files, config, false)?, &check, output)
+            let check = Check { key, last, log, allow_unsealed, alone };
+            let operators = config.audit.path.as_deref().map(of_operator);
+            let operators = operators.filter(|file| files.is_empty() && file.is_file());
+            verify_files(&or_configured(files, config, false)?, operators, &check, output)
         }
         Command::Query { files, agent, tool, subject, outcome, since, until, correlation, arguments, limit } => {
             // Only personal values need it, and who looks at a file elsewhere may not have it.
@@ -124,9 +130,21 @@ fn or_configured(files: Vec<PathBuf>, config: &Config, operator: bool) -> Result
     Ok(std::iter::once(path.clone()).chain(beside).collect())
 }
 
-fn verify_files(files: &[PathBuf], check: &Check, output: Output) -> Result {
-    match verify::verify(files, check) {
-        Ok(report) => output.print(|| report_json(&report), || report_text(&report)),
+/// Checks files, and the operator's log by itself.
+fn verify_files(files: &[PathBuf], operators: Option<PathBuf>, check: &Check, output: Output) -> Result {
+    let of_operator = |file| verify::verify(&[file], &Check { last: None, log: None, ..check.clone() });
+    let reports = verify::verify(files, check).and_then(|report| Ok((report, operators.map(of_operator).transpose()?)));
+    match reports {
+        Ok((report, operators)) => output.print(
+            || {
+                let mut json = report_json(&report);
+                if let Some(operators) = &operators {
+                    json["operator"] = report_json(operators);
+                }
+                json
+            },
+            || std::iter::once(&report).chain(&operators).map(report_text).collect(),
+        ),
         Err(broken) => {
             if output.json {
                 let file = broken.file.display().to_string();
@@ -147,17 +165,20 @@ fn report_json(report: &Report) -> Value {
         "lines": report.lines,
         "calls": report.calls,
         "seals": report.seals,
+        "log": report.log,
         "last": report.last,
+        "hash": report.hash,
         "unsealed": report.unsealed,
         "notes": report.notes,
     })
 }
 
 fn report_text(report: &Report) -> String {
-    let Report { files, lines, calls, seals, last, .. } = report;
-    let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+    let Report { files, lines, calls, seals, last, hash, .. } = report;
+    // Names of files are what other files say.
+    let names: Vec<_> = files.iter().map(|file| file.display().to_string().escape_debug().to_string()).collect();
     let mut text = format!(
-        "intact: {lines} lines, {calls} of them calls, {seals} seals checked, the last has number {last}\n{}\n",
+        "intact: {lines} lines, {calls} of them calls, {seals} seals checked, the last is {last}:{hash}\n{}\n",
         names.join("\n")
     );
     for note in &report.notes {
@@ -169,10 +190,7 @@ fn report_text(report: &Report) -> String {
 }
 
 fn query_files(files: &[PathBuf], asked: &Query, output: Output) -> Result {
-    let named = |file: &Path| file.display().to_string();
-    let answer = query::query(files, asked).map_err(|error| {
-        Error::new(format!("cannot read {}: {error}", named(files.first().unwrap_or(&PathBuf::new()))))
-    })?;
+    let answer = query::query(files, asked)?;
     output.print(
         || answer.calls.iter().filter_map(|call| serde_json::from_str::<Value>(&call.line).ok()).collect(),
         || {

@@ -1,6 +1,7 @@
 //! `call`: one call through the gate in this process, recorded as the operator's.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -21,7 +22,11 @@ use crate::record::Via;
 use crate::scope::Grants;
 use crate::spec::Server;
 use crate::telemetry::Telemetry;
+use crate::telemetry::audit::LateAudit;
 use crate::telemetry::audit::query::of_operator;
+
+/// How long the end waits for the record to be written: another command may be about to write its own.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Args)]
 #[group(skip)]
@@ -50,18 +55,26 @@ where
     let telemetry = telemetry(&config, &S::SPEC)?;
     crate::telemetry::subscriber::report_panics();
     let store = state.open().await?;
-    // A server that runs has the audit file for itself.
-    config.audit.path = config.audit.path.map(|path| of_operator(&path));
+    // A server that runs has the audit file for itself; the operator's is open only while it is written.
+    let audit = config.audit.path.take().map(|path| of_operator(&path));
     let caller = match &call.agent {
         Some(name) => of_agent(name, &store.list().await?)?,
         None => of_key(Arc::clone(&store) as Arc<dyn CredentialStore>).await?,
     };
+    let key = store.digest_key()?;
     let (server, own) = construct().await?;
-    let telemetry = join(telemetry, own)?.digest_key(store.digest_key()?);
+    let mut telemetry = join(telemetry, own)?.digest_key(key);
+    if let Some(path) = audit {
+        telemetry = telemetry.sink(LateAudit::open(&path, &config.audit, &key)?);
+    }
     let protected = Protected::with_telemetry(server, config, telemetry)?;
     let context = CallContext::new("operator", CancellationToken::new());
     let request = Request::new(&call.tool, Some(&call.arguments), &caller, context, Via::Operator);
-    let (json, failed) = match protected.gate().call(request).await.outcome {
+    let outcome = protected.gate().call(request).await.outcome;
+    if !protected.gate().sinks().flush_files(PATIENCE) {
+        eprintln!("warning: the call was made, but the audit does not say so; the log says why");
+    }
+    let (json, failed) = match outcome {
         Outcome::Answered(answered) => match answered.structured {
             Some(structured) => (structured, false),
             None => (json!({ "content": answered.content }), false),

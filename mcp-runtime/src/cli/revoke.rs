@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -17,6 +18,9 @@ use crate::record::{Recording, Redacted, Via};
 use crate::spec::ServerSpec;
 use crate::telemetry::audit::query::of_operator;
 use crate::telemetry::{Sinks, Telemetry};
+
+/// How long the record is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
 #[command(arg_required_else_help = true)]
@@ -116,6 +120,8 @@ pub(super) async fn revoke(
 fn note(config: &Config, spec: &ServerSpec, path: &Path, key: &[u8; 32], done: &Revocation) -> Result {
     let mut config = config.clone();
     config.audit.path = Some(of_operator(path));
+    // A collector that does not answer holds up nobody who is about to cut somebody off.
+    config.otel = None;
     let operator = Agent::new(Source::Other("operator"), &done.by)?;
     let caller = Arc::new(Caller::new(operator, "operator"));
     let sinks = Arc::new(Sinks::start(&config, spec, Telemetry::new(), key)?);
@@ -127,7 +133,8 @@ fn note(config: &Config, spec: &ServerSpec, path: &Path, key: &[u8; 32], done: &
         entry.arguments =
             Redacted::new(json!({ "kind": done.kind, "value": done.value, "keys": done.keys }).to_string());
     });
-    Ok(())
+    drop(recording);
+    if sinks.flush_files(PATIENCE) { Ok(()) } else { Err(Error::new("the file could not be written")) }
 }
 
 /// Who types, as far as the system says.

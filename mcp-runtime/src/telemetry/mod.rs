@@ -9,6 +9,9 @@
 //! | a [`Sink`] | on a thread of its own, behind a bounded queue | what does not fit, counted, denials by their code |
 //! | the [`audit`] file (`[audit] path`) | as a sink, or with `when_full = "block"` waited for within a deadline | as a sink |
 //!
+//! Who has no good credential leaves no record, or strangers could fill a disk: they are counted, and a warning every ten
+//! seconds at the most says how many there were, why they were refused, and some of their addresses.
+//!
 //! [`Telemetry`] adds observers and sinks to a server. Arguments are redacted before any of them sees the record, by the
 //! rules of [`redact`].
 //!
@@ -38,6 +41,12 @@ mod queue;
 pub mod redact;
 mod sink;
 mod sinks;
+#[cfg(any(feature = "http", feature = "otel", feature = "stdio"))]
+#[cfg_attr(
+    not(any(feature = "http", feature = "stdio")),
+    expect(dead_code, reason = "nobody is turned away where nothing is served")
+)]
+mod strangers;
 #[cfg(feature = "log")]
 pub(crate) mod subscriber;
 mod watch;

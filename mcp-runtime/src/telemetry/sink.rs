@@ -57,7 +57,8 @@ pub trait Sink: Send + 'static {
     /// end. What holds something back lets go of it here.
     ///
     /// # Errors
-    /// Logged.
+    /// Logged and counted. What the sink took since the last flush that went well counts as written only after the next
+    /// one that does.
     fn flush(&mut self) -> Result<(), SinkError> {
         Ok(())
     }

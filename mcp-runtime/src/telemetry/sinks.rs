@@ -1,6 +1,8 @@
 //! All that get records.
 
 use std::fmt;
+#[cfg(any(feature = "http", feature = "stdio"))]
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -12,9 +14,11 @@ use super::audit::Audit;
 use super::log;
 #[cfg(feature = "otel")]
 use super::otel::Otel;
-use super::queue::Queued;
+use super::queue::{Counts, Queued};
 use super::redact::Redactor;
 use super::sink::Sink;
+#[cfg(any(feature = "http", feature = "stdio"))]
+use super::strangers::Strangers;
 use super::watch::{Begun, Observer, Scopes, contained};
 #[cfg(any(feature = "http", feature = "stdio"))]
 use crate::auth::Refusal;
@@ -105,10 +109,12 @@ impl fmt::Debug for Telemetry {
 pub struct SinkCount {
     /// The sink's name; the audit file's is `audit`.
     pub name: &'static str,
-    /// Records that it took.
+    /// Records that it wrote: what it took and still holds back is not among them.
     pub written: u64,
-    /// Records that it did not: the queue was full, or it failed.
+    /// Records that it did not get or write: the queue was full, or it failed.
     pub lost: u64,
+    /// How often it could not let go of what it held. While that happens, records wait in memory.
+    pub failed_flushes: u64,
 }
 
 /// Everything that gets a record.
@@ -120,6 +126,8 @@ pub(crate) struct Sinks {
     /// Whether one of them reads arguments.
     reads_arguments: bool,
     queued: Vec<Queued>,
+    #[cfg(any(feature = "http", feature = "stdio"))]
+    strangers: Strangers,
     /// Requests of identified callers that are not over yet.
     in_flight: AtomicUsize,
     /// What `/metrics` shows, if it is served.
@@ -138,6 +146,8 @@ impl Sinks {
             reads_arguments: observers.iter().any(|observer| observer.reads_arguments()),
             observers,
             queued: Vec::new(),
+            #[cfg(any(feature = "http", feature = "stdio"))]
+            strangers: Strangers::default(),
             in_flight: AtomicUsize::new(0),
             #[cfg(feature = "prometheus")]
             metrics: None,
@@ -224,8 +234,15 @@ impl Sinks {
     }
 
     /// A stranger was turned away.
-    #[cfg(any(feature = "http", feature = "stdio"))]
+    #[cfg(feature = "stdio")]
     pub(crate) fn refused(&self, refusal: &Refusal) {
+        self.refused_from(refusal, None);
+    }
+
+    /// A stranger at an address was turned away.
+    #[cfg(any(feature = "http", feature = "stdio"))]
+    pub(crate) fn refused_from(&self, refusal: &Refusal, from: Option<IpAddr>) {
+        self.strangers.count(refusal, from);
         for observer in &self.observers {
             contained("an observer", || observer.refuse(refusal));
         }
@@ -273,14 +290,23 @@ impl Sinks {
 
     /// Waits until every sink has written what came so far, within a time for all together. Whether they have.
     pub(crate) fn flush(&self, within: Duration) -> bool {
+        #[cfg(feature = "otel")]
+        let end = Instant::now() + within;
+        #[cfg_attr(not(feature = "otel"), expect(unused_mut, reason = "a collector may have more to say"))]
+        let mut all = self.flush_files(within);
+        #[cfg(feature = "otel")]
+        if let Some(otel) = &self.otel {
+            all &= otel.flush(end.saturating_duration_since(Instant::now()));
+        }
+        all
+    }
+
+    /// As [`flush`](Self::flush), without what is sent to a collector.
+    pub(crate) fn flush_files(&self, within: Duration) -> bool {
         let end = Instant::now() + within;
         let mut all = true;
         for sink in &self.queued {
             all &= sink.flush(end.saturating_duration_since(Instant::now()));
-        }
-        #[cfg(feature = "otel")]
-        if let Some(otel) = &self.otel {
-            all &= otel.flush(end.saturating_duration_since(Instant::now()));
         }
         all
     }
@@ -296,8 +322,8 @@ impl Sinks {
 
     pub(crate) fn counts(&self) -> Vec<SinkCount> {
         let count = |sink: &Queued| {
-            let (written, lost) = sink.counts();
-            SinkCount { name: sink.name(), written, lost }
+            let Counts { written, lost, failed_flushes } = sink.counts();
+            SinkCount { name: sink.name(), written, lost, failed_flushes }
         };
         self.queued.iter().map(count).collect()
     }

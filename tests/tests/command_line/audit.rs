@@ -30,10 +30,12 @@ fn an_audit_is_verified_and_a_change_is_found() {
     let report = site.json(&["audit", "verify"]);
     assert_eq!((&report["intact"], &report["calls"], &report["unsealed"]), (&json!(true), &json!(4), &json!(0)));
     assert_eq!(report["notes"], json!([]));
-    let last = report["last"].to_string();
+    let last = format!("{}:{}", report["last"], report["hash"].as_str().unwrap());
     assert!(site.run(&["audit", "verify", "--last", &last]).status.success());
     let (out, _) = texts(&site.run(&["audit", "verify"]));
-    assert!(out.starts_with("intact: "), "{out}");
+    assert!(out.starts_with("intact: ") && out.contains(&format!("the last is {last}\n")), "{out}");
+    let (_, err) = texts(&site.run(&["audit", "verify", "--last", &report["last"].to_string()]));
+    assert!(err.contains("SEQ:HASH"), "a number alone proves nothing: {err}");
 
     let path = site.path("audit.jsonl");
     let text = fs::read_to_string(&path).unwrap();
@@ -85,6 +87,66 @@ fn a_running_server_s_file_can_be_verified_and_has_it_for_itself() {
     assert_eq!(vias, ["http", "operator"]);
     let operators = site.path("audit.operator.jsonl");
     assert!(site.run(&["audit", "verify", operators.to_str().unwrap()]).status.success());
+    // Without a name, both logs are checked.
+    let report = site.json(&["audit", "verify"]);
+    assert_eq!((&report["calls"], &report["operator"]["calls"]), (&json!(1), &json!(1)));
+    let text = fs::read_to_string(&operators).unwrap();
+    fs::write(&operators, text.replacen("key:tester", "key:nobody", 1)).unwrap();
+    let (_, err) = texts(&site.run(&["audit", "verify"]));
+    assert!(err.contains("audit.operator.jsonl, line "), "{err}");
+}
+
+#[test]
+fn a_copy_of_the_other_log_is_none_of_this_one() {
+    let site = site("");
+    site.issue("tester", &["*"]);
+    site.json(&["call", "echo", r#"{"text": "x"}"#, "--agent", "tester"]);
+    fs::copy(site.path("audit.operator.jsonl"), site.path("audit.jsonl")).unwrap();
+    let (_, err) = texts(&site.run(&["audit", "verify"]));
+    assert!(err.contains("it belongs to the log audit.operator.jsonl"), "{err}");
+    let moved = site.path("elsewhere.jsonl");
+    fs::rename(site.path("audit.jsonl"), &moved).unwrap();
+    let moved = moved.to_str().unwrap();
+    assert!(!site.run(&["audit", "verify", moved]).status.success());
+    assert!(site.run(&["audit", "verify", "--log", "audit.operator.jsonl", moved]).status.success());
+}
+
+#[test]
+fn a_revocation_beside_a_long_call_is_in_the_operators_audit() {
+    let site = site("[tools.grind]\ntimeout = \"20s\"");
+    site.issue("tester", &["*"]);
+    std::thread::scope(|scope| {
+        let call = scope.spawn(|| site.run(&["call", "grind", r#"{"milliseconds": 6000}"#, "--agent", "tester"]));
+        // The tool runs by now, and for longer than anybody waits for the file.
+        mcp_tests::process::eventually("the call begins", || site.path("audit.operator.jsonl").is_file());
+        let output = site.run(&["revoke", "agent", "tester"]);
+        let (_, err) = texts(&output);
+        assert!(output.status.success() && err.is_empty(), "{err}");
+        let methods = |found: &serde_json::Value| {
+            found.as_array().unwrap().iter().map(|call| call["method"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            methods(&site.json(&["audit", "query", site.path("audit.operator.jsonl").to_str().unwrap()])),
+            ["revoke"]
+        );
+        assert!(!call.is_finished(), "the call still runs");
+        call.join().unwrap();
+        let found = site.json(&["audit", "query", site.path("audit.operator.jsonl").to_str().unwrap()]);
+        assert_eq!(methods(&found).len(), 2, "{found}");
+    });
+}
+
+#[test]
+fn a_collector_that_is_not_there_holds_up_no_revocation() {
+    // Nothing answers at this address, nor says that nothing is there.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let site = site(&format!("[otel]\nendpoint = \"http://{}\"\nflush = \"30s\"", listener.local_addr().unwrap()));
+    site.issue("tester", &["*"]);
+    let before = std::time::Instant::now();
+    assert!(site.run(&["revoke", "agent", "tester"]).status.success());
+    assert!(before.elapsed() < std::time::Duration::from_secs(10), "{:?}", before.elapsed());
+    let report = site.json(&["audit", "verify", site.path("audit.operator.jsonl").to_str().unwrap()]);
+    assert_eq!(report["calls"], 1);
 }
 
 #[test]

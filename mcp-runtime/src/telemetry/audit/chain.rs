@@ -32,7 +32,9 @@ pub(super) struct Chain {
 enum Told<'a> {
     Head {
         time: Timestamp,
-        predecessor: Option<&'a str>,
+        log: &'a str,
+        #[serde(flatten)]
+        before: &'a Before,
         key: String,
     },
     Seal {
@@ -60,11 +62,61 @@ struct Counts<'a> {
     last: Option<Timestamp>,
 }
 
-/// A line that a process did not finish.
+/// What the first line of a file says of what came before it.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Before {
+    /// The name of the file before.
+    pub(super) predecessor: Option<String>,
+    /// A start found no file, or one without a whole line, beside files that were set aside, and goes on behind them.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(super) resumed: bool,
+    /// How many lines at the end of the file before were never sealed.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(super) unsealed: u64,
+    /// What could not be read between the last line and this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) torn: Option<Torn>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// What processes did not finish: everything between one line that can be read and the next, without the line feed
+/// before that one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub(super) struct Torn {
     pub(super) bytes: u64,
     pub(super) sha256: String,
+}
+
+/// A [`Torn`] in the making, out of what cannot be read, line by line.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pieces {
+    any: bool,
+    bytes: u64,
+    hash: Sha256,
+    /// A line feed came behind the last one.
+    fed: bool,
+}
+
+impl Pieces {
+    /// One more, without its line feed, and whether it had one.
+    pub(super) fn add(&mut self, line: &[u8], fed: bool) {
+        if self.fed {
+            self.hash.update(b"\n");
+            self.bytes += 1;
+        }
+        self.hash.update(line);
+        self.bytes += line.len() as u64;
+        self.fed = fed;
+        self.any = true;
+    }
+
+    /// All of them; `None` if there was none.
+    pub(super) fn torn(self) -> Option<Torn> {
+        self.any.then(|| Torn { bytes: self.bytes, sha256: hex(&self.hash.finalize()) })
+    }
 }
 
 impl Chain {
@@ -96,9 +148,9 @@ impl Chain {
         self.finish(to, start, false);
     }
 
-    /// The first line of a file.
-    pub(super) fn head(&mut self, to: &mut Vec<u8>, predecessor: Option<&str>) {
-        let told = Told::Head { time: Timestamp::now(), predecessor, key: key_id(&self.key) };
+    /// The first line of a file of this log.
+    pub(super) fn head(&mut self, to: &mut Vec<u8>, log: &str, before: &Before) {
+        let told = Told::Head { time: Timestamp::now(), log, before, key: key_id(&self.key) };
         self.tell(to, &told, true);
     }
 

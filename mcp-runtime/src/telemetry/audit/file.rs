@@ -1,16 +1,23 @@
 //! The file itself: locked, private, and the one that its path names.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::AuditError;
+use super::disk::Disk;
+use super::lines::Lines;
+use super::names::aside_name;
 
 /// How long a file that another process writes is waited for: the one before may be about to end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How much of a file's end is read to go on behind it. Seals stand closer together than that.
+/// How long a new file is waited for while the log goes on: whoever checks a log holds a lock for a moment.
+const MOMENT: Duration = Duration::from_millis(200);
+
+/// How much of a file's end is read to go on behind it.
 const END: u64 = 32 * 1024 * 1024;
 
 /// An audit file that this process alone writes.
@@ -19,6 +26,7 @@ pub(super) struct AuditFile {
     path: PathBuf,
     file: File,
     length: u64,
+    disk: Arc<dyn Disk>,
 }
 
 impl AuditFile {
@@ -26,20 +34,32 @@ impl AuditFile {
     ///
     /// # Errors
     /// See [`Audit::open`](super::Audit::open).
-    pub(super) fn open(path: &Path) -> Result<(Self, Option<Vec<u8>>), AuditError> {
+    pub(super) fn open(path: &Path, disk: &Arc<dyn Disk>) -> Result<(Self, Vec<u8>), AuditError> {
         let failed = |source| AuditError::Io { path: path.to_owned(), source };
-        let mut file = private(path).map_err(failed)?;
-        let end = Instant::now() + PATIENCE;
-        while let Err(error) = file.try_lock() {
-            match error {
-                TryLockError::WouldBlock if Instant::now() < end => std::thread::sleep(Duration::from_millis(20)),
-                TryLockError::WouldBlock => return Err(AuditError::Busy { path: path.to_owned() }),
-                TryLockError::Error(source) => return Err(failed(source)),
+        let busy = || AuditError::Busy { path: path.to_owned() };
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let file = disk.open(path).map_err(failed)?;
+            lock(&file, until).map_err(|error| match error {
+                TryLockError::WouldBlock => busy(),
+                TryLockError::Error(source) => failed(source),
+            })?;
+            let mut opened = Self { path: path.to_owned(), file, length: 0, disk: Arc::clone(disk) };
+            // Whoever had the lock may have set the file aside meanwhile, and writes another one.
+            if !opened.is_gone() {
+                let found = end(&mut opened.file).map_err(failed)?;
+                opened.length = opened.file.metadata().map_err(failed)?.len();
+                return Ok((opened, found));
+            }
+            if Instant::now() >= until {
+                return Err(busy());
             }
         }
-        let length = file.metadata().map_err(failed)?.len();
-        let found = if length > 0 { Some(last(&mut file, length).map_err(failed)?) } else { None };
-        Ok((Self { path: path.to_owned(), file, length }, found))
+    }
+
+    /// Its name.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Its size in bytes, as far as this process wrote it.
@@ -47,12 +67,17 @@ impl AuditFile {
         self.length
     }
 
+    /// Its lines from the first one on.
+    pub(super) fn lines(&self) -> io::Result<Lines> {
+        Lines::of(&self.file)
+    }
+
     /// Appends what is in the buffer, and takes that out of it: what was not written is still there.
     pub(super) fn write(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
         let mut written = 0;
         let mut outcome = Ok(());
         while written < buffer.len() {
-            match self.file.write(&buffer[written..]) {
+            match self.disk.write(&mut self.file, &buffer[written..]) {
                 Ok(0) => outcome = Err(io::ErrorKind::WriteZero.into()),
                 Ok(bytes) => written += bytes,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -82,7 +107,12 @@ impl AuditFile {
 
     /// Makes sure that the disk has it.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.disk.sync(&self.file)
+    }
+
+    /// Makes sure that the disk knows its name, and those of the files that were set aside.
+    pub(super) fn sync_folder(&self) -> io::Result<()> {
+        self.disk.sync_folder(folder(&self.path))
     }
 
     /// Whether the path names another file by now, or none. Where the system cannot tell, it does not.
@@ -96,69 +126,56 @@ impl AuditFile {
 
     /// Gives the file the name that it keeps: the number of its last line in it.
     pub(super) fn set_aside(&self, seq: u64) -> io::Result<String> {
-        let part = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
-        let stem = part(self.path.file_stem()).unwrap_or_default();
-        let extension = part(self.path.extension()).map_or_else(String::new, |extension| format!(".{extension}"));
         for attempt in 0..100 {
-            let again = if attempt == 0 { String::new() } else { format!("-{attempt}") };
-            let name = format!("{stem}.{seq:012}{again}{extension}");
+            let name = aside_name(&self.path, seq, attempt);
             let to = self.path.with_file_name(&name);
             if fs::symlink_metadata(&to).is_err() {
-                fs::rename(&self.path, &to)?;
+                self.disk.rename(&self.path, &to)?;
                 return Ok(name);
             }
         }
         Err(io::Error::other("all names that a full audit file could get are taken"))
     }
 
-    /// The file that is now at the path; it is made if there is none.
+    /// The file that is now at the path; it is made if there is none. One with lines is another process's: to go on in it
+    /// would part the chain in two.
     pub(super) fn anew(&self) -> io::Result<Self> {
-        let file = private(&self.path)?;
-        file.try_lock().map_err(|error| match error {
+        let file = self.disk.open(&self.path)?;
+        lock(&file, Instant::now() + MOMENT).map_err(|error| match error {
             TryLockError::WouldBlock => io::Error::other("another process writes the new audit file"),
             TryLockError::Error(error) => error,
         })?;
-        let length = file.metadata()?.len();
-        Ok(Self { path: self.path.clone(), file, length })
+        let new = Self { path: self.path.clone(), file, length: 0, disk: Arc::clone(&self.disk) };
+        if new.is_gone() {
+            return Err(io::Error::other("the new audit file was moved at once"));
+        }
+        if new.file.metadata()?.len() > 0 {
+            return Err(io::Error::other(
+                "the new audit file has lines of another process; move it away, or start this one again",
+            ));
+        }
+        Ok(new)
     }
 }
 
-/// The file of the call command beside a server's.
-pub fn of_operator(path: &Path) -> PathBuf {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    match path.extension() {
-        Some(extension) => path.with_file_name(format!("{stem}.operator.{}", extension.to_string_lossy())),
-        None => path.with_file_name(format!("{stem}.operator")),
-    }
-}
-
-/// Opens a file for appending, and takes the rights of others away.
-fn private(path: &Path) -> io::Result<File> {
-    if let Ok(found) = fs::symlink_metadata(path)
-        && !found.is_file()
-    {
-        return Err(io::Error::other("it is a link or no regular file"));
-    }
-    let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mut permissions = file.metadata()?.permissions();
-        if permissions.mode() & 0o077 != 0 {
-            permissions.set_mode(permissions.mode() & 0o700);
-            file.set_permissions(permissions)?;
+/// Waits for the lock of a file.
+fn lock(file: &File, until: Instant) -> Result<(), TryLockError> {
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(Duration::from_millis(20)),
+            done => return done,
         }
     }
-    Ok(file)
+}
+
+/// The folder of a file; a bare name is one of the working folder.
+pub(super) fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The end of a file, from the beginning of a line.
-fn last(file: &mut File, length: u64) -> io::Result<Vec<u8>> {
-    let start = length.saturating_sub(END);
+pub(super) fn end(file: &mut File) -> io::Result<Vec<u8>> {
+    let start = file.metadata()?.len().saturating_sub(END);
     file.seek(SeekFrom::Start(start))?;
     let mut end = Vec::new();
     file.take(END).read_to_end(&mut end)?;

@@ -1,6 +1,8 @@
 //! Who did it: the lines of calls that meet what is asked for.
 
-use std::collections::VecDeque;
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BinaryHeap, HashSet, VecDeque};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -8,13 +10,14 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::verify::{Line, Lines};
+use super::lines::Lines;
+use super::order::Order;
 use crate::__private::arg;
 use crate::config::Redaction;
 use crate::spec::{ArgumentSpec, Rule};
 use crate::telemetry::redact::Redactor;
 
-pub use super::file::of_operator;
+pub use super::names::of_operator;
 
 /// What is asked for; what is not set is not asked for.
 #[derive(Clone, Debug, Default)]
@@ -141,52 +144,105 @@ pub struct Answer {
     pub older: u64,
 }
 
-/// Looks through files, and through those that they name as what came before them. Lines that cannot be read are passed
-/// over: [`verify`](super::verify::verify) is what tells of them.
+/// A file that could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {}: {source}", path.display().to_string().escape_debug())]
+#[non_exhaustive]
+pub struct Unreadable {
+    /// The file.
+    pub path: PathBuf,
+    /// What the system says.
+    pub source: io::Error,
+}
+
+/// A call by its time, and by its place where several came at a time.
+struct Newest {
+    place: (Timestamp, u64),
+    call: Found,
+}
+
+impl PartialEq for Newest {
+    fn eq(&self, other: &Self) -> bool {
+        self.place == other.place
+    }
+}
+
+impl Eq for Newest {}
+
+impl PartialOrd for Newest {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Newest {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.place.cmp(&other.place)
+    }
+}
+
+/// Looks through files, and through those that they name as what came before them, each once. Lines that cannot be read
+/// are passed over: [`verify`](super::verify::verify) is what tells of them.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn query(files: &[PathBuf], query: &Query) -> std::io::Result<Answer> {
-    let mut answer = Answer::default();
+pub fn query(files: &[PathBuf], query: &Query) -> Result<Answer, Unreadable> {
+    let mut seen = HashSet::new();
+    let mut search = Search { query, newest: BinaryHeap::new(), met: 0 };
     for file in files {
-        for file in chain(file)? {
-            look(&file, query, &mut answer)?;
+        let unreadable = |path: &Path, source| Unreadable { path: path.to_owned(), source };
+        let mut order = Order::new(std::slice::from_ref(file)).map_err(|error| unreadable(file, error))?;
+        follow(&mut order).map_err(|(path, error)| unreadable(&path, error))?;
+        for path in &order.files {
+            // By whatever name it was asked for.
+            if seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
+                order.lines(path).and_then(|lines| search.look(lines)).map_err(|error| unreadable(path, error))?;
+            }
         }
     }
-    // Files of several processes overlap in time.
-    answer.calls.make_contiguous().sort_by_key(|call| call.time);
-    Ok(answer)
+    let calls: Vec<_> = search.newest.into_sorted_vec();
+    // The order of a heap of what is turned round is the other way round.
+    let calls: VecDeque<_> = calls.into_iter().rev().map(|Reverse(newest)| newest.call).collect();
+    Ok(Answer { older: search.met - calls.len() as u64, calls })
 }
 
-/// A file, and before it those that are still there of what came before.
-fn chain(file: &Path) -> std::io::Result<VecDeque<PathBuf>> {
-    let mut order = VecDeque::from([file.to_owned()]);
-    while let Some(first) = order.front() {
-        let head = Lines::open(first)?.next()?.and_then(|line| Line::read(&line));
+/// Puts before a file those that are still there of what came before.
+fn follow(order: &mut Order) -> Result<(), (PathBuf, io::Error)> {
+    while let Some(first) = order.files.front() {
+        let head = order.lines(first).and_then(Lines::head).map_err(|error| (first.clone(), error))?;
         let Some(name) = head.and_then(|head| head.predecessor) else { break };
         let before = first.with_file_name(Path::new(&name).file_name().unwrap_or_default());
-        if order.contains(&before) || !before.is_file() {
+        if order.files.contains(&before) || !before.is_file() {
             break;
         }
-        order.push_front(before);
-    }
-    Ok(order)
-}
-
-fn look(file: &Path, query: &Query, answer: &mut Answer) -> std::io::Result<()> {
-    let mut lines = Lines::open(file)?;
-    while let Some(line) = lines.next()? {
-        let Ok(line) = String::from_utf8(line) else { continue };
-        let Ok(mut found) = serde_json::from_str::<Found>(&line) else { continue };
-        if !query.matches(&found) {
-            continue;
-        }
-        found.line = line;
-        answer.calls.push_back(found);
-        if answer.calls.len() > query.limit.max(1) {
-            answer.calls.pop_front();
-            answer.older += 1;
-        }
+        order.files.push_front(before);
     }
     Ok(())
+}
+
+/// A question that is being answered.
+struct Search<'a> {
+    query: &'a Query,
+    /// The newest so far, the oldest of them on top; files of several processes overlap in time.
+    newest: BinaryHeap<Reverse<Newest>>,
+    met: u64,
+}
+
+impl Search<'_> {
+    fn look(&mut self, mut lines: Lines) -> io::Result<()> {
+        while let Some(raw) = lines.next()? {
+            let Ok(line) = String::from_utf8(raw.bytes) else { continue };
+            let Ok(mut call) = serde_json::from_str::<Found>(&line) else { continue };
+            if !self.query.matches(&call) {
+                continue;
+            }
+            call.line = line;
+            self.met += 1;
+            self.newest.push(Reverse(Newest { place: (call.time, self.met), call }));
+            if self.newest.len() > self.query.limit.max(1) {
+                self.newest.pop();
+            }
+        }
+        Ok(())
+    }
 }

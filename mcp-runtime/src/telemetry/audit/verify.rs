@@ -1,52 +1,22 @@
 //! Whether audit files are what the server wrote.
 
-use std::collections::VecDeque;
+use std::collections::HashSet;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-
-use serde::Deserialize;
-use subtle::ConstantTimeEq;
+use std::str::FromStr;
 
 use super::LABEL;
-use super::chain::{Hash, NONE, SEAL, Torn, hash, hex, key_id};
+use super::chain::{Hash, NONE, Pieces, hash, hex, key_id};
+use super::lines::{Line, Lines, Raw, is_sealed_by};
+use super::names::log_of;
+use super::order::Order;
 use crate::telemetry::redact::Key;
 
-/// The longest line, in bytes; the server writes none that is a tenth of it.
-const MAX_LINE: u64 = 1024 * 1024;
+/// What something in between is.
+const NO_LINE: &str = "it is no line of an audit log";
 
 /// More files than a log has.
 const MAX_FILES: usize = 100_000;
-
-/// What a line says of its place in the chain.
-#[derive(Debug, Deserialize)]
-pub(super) struct Line {
-    pub(super) kind: String,
-    pub(super) seq: u64,
-    prev: String,
-    pub(super) seal: Option<String>,
-    pub(super) predecessor: Option<String>,
-    key: Option<String>,
-    #[serde(default)]
-    unsealed: u64,
-    torn: Option<Torn>,
-}
-
-impl Line {
-    pub(super) fn read(line: &[u8]) -> Option<Self> {
-        serde_json::from_slice(line).ok()
-    }
-}
-
-/// Whether the seal of a line is right.
-pub(super) fn is_sealed_by(key: &Key, line: &[u8]) -> bool {
-    let Some(at) = line.windows(SEAL.len()).rposition(|part| part == SEAL.as_bytes()) else { return false };
-    let body = line.get(..at).unwrap_or_default();
-    let seal = line.get(at + SEAL.len()..).unwrap_or_default();
-    let expected = format!("{}\"}}", hex(&key.full(body)));
-    bool::from(seal.ct_eq(expected.as_bytes()))
-}
 
 /// What a check looks for, and what it puts up with.
 #[derive(Clone, Debug, Default)]
@@ -54,12 +24,39 @@ pub(super) fn is_sealed_by(key: &Key, line: &[u8]) -> bool {
 pub struct Check {
     /// The state folder's key; without it only the chain is checked, which proves little.
     pub key: Option<[u8; 32]>,
-    /// The chain has to reach this line.
-    pub last: Option<u64>,
+    /// This line has to be in the chain.
+    pub last: Option<Noted>,
+    /// The log that the files are of; without it, the one that the last of them is of by its name.
+    pub log: Option<String>,
     /// Lines that no seal covers are accepted: behind a crash, and at the end.
     pub allow_unsealed: bool,
     /// What came before the first file is not asked for.
     pub alone: bool,
+}
+
+/// A line that was noted elsewhere: its number and its hash, `16:3f…` as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Noted {
+    /// Its number.
+    pub seq: u64,
+    /// The SHA-256 of it, in hexadecimal digits.
+    pub hash: String,
+}
+
+impl FromStr for Noted {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let noted = text.split_once(':').and_then(|(seq, hash)| {
+            let hash = hash.to_ascii_lowercase();
+            let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+            Some(Self { seq: seq.parse().ok()?, hash }).filter(|_| is_hash)
+        });
+        noted.ok_or_else(|| {
+            "write SEQ:HASH, as each seal logs them and a check prints them: the number alone proves nothing".to_owned()
+        })
+    }
 }
 
 /// What a check found in files that are as the server wrote them.
@@ -74,8 +71,12 @@ pub struct Report {
     pub calls: u64,
     /// Seals that were checked.
     pub seals: u64,
+    /// The log, as its files say.
+    pub log: String,
     /// The number of the last line.
     pub last: u64,
+    /// Its hash, in hexadecimal digits.
+    pub hash: String,
     /// Lines at the end that no seal covers yet.
     pub unsealed: u64,
     /// What an operator should know, a sentence each.
@@ -96,9 +97,11 @@ pub struct Broken {
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The name of a file may be what another file says.
+        let file = self.file.display().to_string();
         match self.line {
-            0 => write!(f, "{}: {}", self.file.display(), self.why),
-            line => write!(f, "{}, line {line}: {}", self.file.display(), self.why),
+            0 => write!(f, "{}: {}", file.escape_debug(), self.why),
+            line => write!(f, "{}, line {line}: {}", file.escape_debug(), self.why),
         }
     }
 }
@@ -110,112 +113,90 @@ impl std::error::Error for Broken {}
 /// # Errors
 /// The first line that was changed, removed, put elsewhere or made by somebody else; a file that cannot be read.
 pub fn verify(files: &[PathBuf], check: &Check) -> Result<Report, Broken> {
-    let whole = |file: &Path, why: String| Broken { file: file.to_owned(), line: 0, why };
-    let mut order: VecDeque<PathBuf> = files.iter().cloned().collect();
-    while let Some(first) = order.front().filter(|_| !check.alone) {
-        let Some(name) = predecessor(first).map_err(|error| whole(first, error.to_string()))? else { break };
-        // A name, and nothing that leads elsewhere.
-        if Path::new(&name).file_name().is_none_or(|file| file != name.as_str()) || order.len() > MAX_FILES {
-            return Err(Broken {
-                file: first.clone(),
-                line: 1,
-                why: "the file before it has no usable name".to_owned(),
-            });
+    let broken = |file: &Path, line, why: String| Broken { file: file.to_owned(), line, why };
+    let newest = files.last().map_or_else(PathBuf::new, PathBuf::clone);
+    let mut order = Order::new(files).map_err(|error| broken(&newest, 0, error.to_string()))?;
+    let mut known: HashSet<PathBuf> = files.iter().cloned().collect();
+    while let Some(first) = order.files.front().filter(|_| !check.alone) {
+        let head = order.lines(first).and_then(Lines::head).map_err(|error| broken(first, 0, error.to_string()))?;
+        let Some(head) = head else { break };
+        let Some(name) = head.predecessor else { break };
+        let named = |why: &str| broken(first, 1, why.to_owned());
+        // A name as this log's files get them, and nothing that leads elsewhere.
+        let is_name = Path::new(&name).file_name().is_some_and(|file| file == name.as_str());
+        if !is_name || head.log.as_ref() != Some(&log_of(Path::new(&name))) || known.len() > MAX_FILES {
+            return Err(named("the file before it has no usable name"));
         }
         let before = first.with_file_name(&name);
-        if order.contains(&before) {
-            return Err(Broken {
-                file: first.clone(),
-                line: 1,
-                why: "the files name each other in a circle".to_owned(),
-            });
+        if !known.insert(before.clone()) {
+            return Err(named("the files name each other in a circle"));
         }
-        if std::fs::symlink_metadata(&before).is_err() {
-            let why =
-                format!("the file before it, {name}, is not there; with --alone what came before is not asked for");
-            return Err(Broken { file: first.clone(), line: 1, why });
+        if !std::fs::symlink_metadata(&before).is_ok_and(|found| found.is_file()) {
+            let name = name.escape_debug();
+            return Err(named(&format!(
+                "the file before it, {name}, is not there; with --alone what came before is not asked for"
+            )));
         }
-        order.push_front(before);
+        order.files.push_front(before);
     }
-    let mut walk = Walk::new(check);
-    for file in &order {
-        walk.file(file)?;
+    let mut walk = Walk::new(check, log_of(&newest));
+    for file in &order.files {
+        let lines = order.lines(file).map_err(|error| broken(file, 0, error.to_string()))?;
+        walk.file(file, lines)?;
         walk.report.files.push(file.clone());
     }
-    let last = order.back().map_or_else(PathBuf::new, PathBuf::clone);
-    walk.end(&last)
-}
-
-/// The name of the file before, by the first line.
-fn predecessor(file: &Path) -> io::Result<Option<String>> {
-    let mut lines = Lines::open(file)?;
-    let Some(line) = lines.next()? else { return Ok(None) };
-    Ok(Line::read(&line).filter(|line| line.kind == "head").and_then(|line| line.predecessor))
-}
-
-/// The lines of a file, each of a bounded length.
-pub(super) struct Lines(BufReader<File>);
-
-impl Lines {
-    pub(super) fn open(file: &Path) -> io::Result<Self> {
-        Ok(Self(BufReader::with_capacity(256 * 1024, File::open(file)?)))
-    }
-
-    /// The next line without its line feed.
-    pub(super) fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let mut line = Vec::new();
-        (&mut self.0).take(MAX_LINE).read_until(b'\n', &mut line)?;
-        match line.pop() {
-            None => Ok(None),
-            Some(b'\n') => Ok(Some(line)),
-            Some(_) if line.len() as u64 >= MAX_LINE - 1 => Err(io::Error::other("a line has no end")),
-            Some(byte) => {
-                line.push(byte);
-                Ok(Some(line))
-            }
-        }
-    }
+    walk.end(&order)
 }
 
 /// Where a check is.
 struct Walk<'a> {
     check: &'a Check,
     key: Option<Key>,
+    /// The log that all files have to be of.
+    log: String,
     report: Report,
     /// The number and the hash of the line before; `None` before the first.
     before: Option<(u64, Hash)>,
-    /// A line that could not be read: the next one has to say why.
-    torn: Option<(u64, Torn)>,
+    /// What could not be read since then, and in which line it begins: the next one has to say why.
+    torn: Option<(u64, Pieces)>,
+    /// The line that was noted elsewhere was there.
+    noted: bool,
 }
 
 impl<'a> Walk<'a> {
-    fn new(check: &'a Check) -> Self {
+    fn new(check: &'a Check, log: String) -> Self {
         let key = check.key.as_ref().map(|key| Key::new(key).derive(LABEL));
-        Self { check, key, report: Report::default(), before: None, torn: None }
+        let log = check.log.clone().unwrap_or(log);
+        let report = Report { log: log.clone(), ..Report::default() };
+        Self { check, key, log, report, before: None, torn: None, noted: false }
     }
 
-    fn file(&mut self, file: &Path) -> Result<(), Broken> {
+    fn file(&mut self, file: &Path, mut lines: Lines) -> Result<(), Broken> {
         let broken = |line, why: String| Broken { file: file.to_owned(), line, why };
-        let mut lines = Lines::open(file).map_err(|error| broken(0, error.to_string()))?;
         let mut number = 0;
-        while let Some(line) = lines.next().map_err(|error| broken(number + 1, error.to_string()))? {
+        let mut begun = false;
+        while let Some(raw) = lines.next().map_err(|error| broken(number + 1, error.to_string()))? {
             number += 1;
-            let Some(read) = Line::read(&line) else {
-                if let Some((torn, _)) = self.torn {
-                    return Err(broken(torn, "it is no line of an audit log".to_owned()));
-                }
-                self.torn = Some((number, Torn { bytes: line.len() as u64, sha256: hex(&hash(&line)) }));
+            let Raw { bytes, fed, .. } = &raw;
+            let Some(read) = raw.read() else {
+                self.torn.get_or_insert_with(|| (number, Pieces::default())).1.add(bytes, *fed);
                 continue;
             };
-            let line_hash = hash(&line);
-            self.line(&read, &line, number).map_err(|problem| match problem {
+            let line_hash = hash(bytes);
+            if !begun && read.kind != "head" {
+                let why = "the file does not begin with its first line; lines before it were removed";
+                return Err(broken(self.torn.take().map_or(number, |(line, _)| line), why.to_owned()));
+            }
+            begun = true;
+            self.line(&read, bytes).map_err(|problem| match problem {
                 Problem::Here(why) => broken(number, why),
                 Problem::Before(why) if number > 1 => broken(number - 1, why),
                 Problem::Before(why) => broken(1, format!("of the last line of the file before: {why}")),
-                Problem::Torn(line) => broken(line, "it is no line of an audit log".to_owned()),
+                Problem::Torn(line) => broken(line, NO_LINE.to_owned()),
                 Problem::Gap(expected) => broken(number, gap(file, expected, read.seq)),
             })?;
             self.before = Some((read.seq, line_hash));
+            self.note(&read, &line_hash).map_err(|why| broken(number, why))?;
         }
         if number == 0 {
             return Err(broken(0, "it is empty, although every audit file begins with a line".to_owned()));
@@ -223,15 +204,31 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn line(&mut self, read: &Line, line: &[u8], number: u64) -> Result<(), Problem> {
-        if number == 1 && read.kind != "head" {
-            return Err(Problem::Here(
-                "the file does not begin with its first line; lines before it were removed".into(),
-            ));
+    /// Looks for the line that was noted elsewhere.
+    fn note(&mut self, read: &Line, hash: &Hash) -> Result<(), String> {
+        let hash = hex(hash);
+        match &self.check.last {
+            Some(noted) if noted.seq == read.seq && noted.hash != hash => Err(
+                "it is not the line that was noted under this number: the log was cut off before it and gone on with, \
+                 or it is another one"
+                    .to_owned(),
+            ),
+            Some(noted) => {
+                self.noted |= noted.seq == read.seq;
+                self.report.hash = hash;
+                Ok(())
+            }
+            None => {
+                self.report.hash = hash;
+                Ok(())
+            }
         }
+    }
+
+    fn line(&mut self, read: &Line, line: &[u8]) -> Result<(), Problem> {
         match (self.torn.take(), &read.torn) {
             (None, None) => {}
-            (Some((at, torn)), Some(told)) if torn == *told => {
+            (Some((at, torn)), Some(told)) if torn.clone().torn().as_ref() == Some(told) => {
                 self.report.notes.push(format!("line {at} is torn: a process ended while it was written"));
             }
             (Some((at, _)), _) => return Err(Problem::Torn(at)),
@@ -253,16 +250,20 @@ impl<'a> Walk<'a> {
             }
             _ => {}
         }
+        if read.kind == "head" {
+            self.head(read)?;
+        }
         let report = &mut self.report;
         report.lines += 1;
         report.last = read.seq;
         match read.kind.as_str() {
             "call" => report.calls += 1,
-            "recovered" if read.unsealed > 0 => {
-                let first = read.seq.saturating_sub(read.unsealed);
+            // The server looked no further back than it had to: what has no seal is counted here.
+            "head" | "recovered" if read.unsealed.max(report.unsealed) > 0 => {
+                let unsealed = read.unsealed.max(report.unsealed);
+                let first = read.seq.saturating_sub(unsealed);
                 let why = format!(
-                    "the {} lines before (numbers {first} to {}) were never sealed: a process crashed, or somebody else wrote them",
-                    read.unsealed,
+                    "the {unsealed} lines before (numbers {first} to {}) were never sealed: a process crashed, or somebody else wrote them",
                     read.seq - 1
                 );
                 if !self.check.allow_unsealed {
@@ -278,6 +279,29 @@ impl<'a> Walk<'a> {
             report.unsealed = 0;
         } else {
             report.unsealed += 1;
+        }
+        Ok(())
+    }
+
+    /// The first line of a file: whose it is, and how it came to be.
+    fn head(&mut self, read: &Line) -> Result<(), Problem> {
+        match &read.log {
+            Some(log) if *log == self.log => {}
+            Some(log) => {
+                return Err(Problem::Here(format!(
+                    "it belongs to the log {}, not to {}: it is a copy, or was given another name; --log says which log it is",
+                    log.escape_debug(),
+                    self.log.escape_debug()
+                )));
+            }
+            None => return Err(Problem::Here("it does not say which log it belongs to".to_owned())),
+        }
+        if read.resumed {
+            self.report.notes.push(format!(
+                "before line number {} there was no file: a process ended while it put a full one aside, or the newest one \
+                 was removed; a line that was noted elsewhere tells which (--last)",
+                read.seq
+            ));
         }
         Ok(())
     }
@@ -300,28 +324,31 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn end(mut self, last: &Path) -> Result<Report, Broken> {
-        let whole = |why: String| Broken { file: last.to_owned(), line: 0, why };
-        let writing = is_written(last);
+    fn end(mut self, order: &Order) -> Result<Report, Broken> {
+        let file = order.newest();
+        let whole = |why: String| Broken { file: file.clone(), line: 0, why };
+        // A server that runs will seal the end, and no other process can write the file meanwhile unnoticed.
+        let lenient = order.is_written() || self.check.allow_unsealed;
         if let Some((line, _)) = self.torn.take() {
-            if !writing && !self.check.allow_unsealed {
+            if !lenient {
                 let why = "it is not whole, and no server has gone on behind it yet".to_owned();
-                return Err(Broken { file: last.to_owned(), line, why });
+                return Err(Broken { file, line, why });
             }
             self.report.notes.push("the last line is not whole".to_owned());
         }
-        if let Some(expected) = self.check.last.filter(|expected| self.report.last < *expected) {
-            let why = format!(
-                "the chain ends with line number {}, and {expected} was written: the end was cut off",
-                self.report.last
-            );
-            return Err(whole(why));
+        if let Some(noted) = self.check.last.as_ref().filter(|_| !self.noted) {
+            let why = if self.report.last < noted.seq {
+                "and that one was written: the end was cut off"
+            } else {
+                "and the files begin behind that one; name those before them"
+            };
+            let last = self.report.last;
+            return Err(whole(format!("the chain ends with line number {last}, {} was noted, {why}", noted.seq)));
         }
         let unsealed = self.report.unsealed;
         if unsealed > 0 {
             let why = format!("the last {unsealed} lines are not sealed");
-            // A server that runs will seal them, and no other process can write the file meanwhile unnoticed.
-            if !writing && !self.check.allow_unsealed {
+            if !lenient {
                 return Err(whole(format!(
                     "{why}, and no server writes the file: a process crashed, or somebody else wrote them; --allow-unsealed accepts them"
                 )));
@@ -350,8 +377,8 @@ enum Problem {
 fn gap(file: &Path, expected: u64, found: u64) -> String {
     let mut elsewhere = false;
     if let Ok(mut lines) = Lines::open(file) {
-        while let Ok(Some(line)) = lines.next() {
-            elsewhere |= Line::read(&line).is_some_and(|line| line.seq == expected);
+        while let Ok(Some(raw)) = lines.next() {
+            elsewhere |= raw.read().is_some_and(|line| line.seq == expected);
         }
     }
     if found < expected {
@@ -363,9 +390,4 @@ fn gap(file: &Path, expected: u64, found: u64) -> String {
     } else {
         format!("the lines with the numbers {expected} to {} were removed before it", found - 1)
     }
-}
-
-/// Whether a server writes the file at this moment.
-fn is_written(file: &Path) -> bool {
-    File::open(file).is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
 }

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::limit::{Bucket, Quota};
 use crate::record::CallRecord;
 use crate::telemetry::Observer;
+use crate::telemetry::strangers::{self, REASONS};
 use series::{Agents, Table};
 
 pub(crate) use gather::{Running, gather};
@@ -26,8 +27,7 @@ pub(crate) use write::Format;
 /// How much of its tightest limit a caller has used, as shares of its burst.
 const SHARES: [f64; 7] = [0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0];
 
-/// The reasons of refusals, and the limits of callers: what is counted by place.
-const REFUSALS: [&str; 4] = ["missing", "malformed", "invalid", "unavailable"];
+/// The limits of callers: counted by place.
 const LIMITS: [&str; 3] = ["agent", "subject", "tool"];
 
 /// The observers of a program, and the metrics among them if the configuration wants some.
@@ -45,7 +45,7 @@ pub(super) fn observed(
 pub(crate) struct Metrics {
     requests: Table,
     agents: Option<Agents>,
-    refused: [AtomicU64; REFUSALS.len()],
+    refused: [AtomicU64; REASONS.len()],
     used: [Used; LIMITS.len()],
 }
 
@@ -89,14 +89,7 @@ impl Observer for Metrics {
     }
 
     fn refuse(&self, refusal: &Refusal) {
-        let place = match refusal {
-            Refusal::Missing => 0,
-            Refusal::Malformed => 1,
-            Refusal::Unavailable { .. } => 3,
-            // What a later release adds is no good credential either.
-            _ => 2,
-        };
-        add(&self.refused[place], 1);
+        add(&self.refused[strangers::place(refusal)], 1);
     }
 }
 

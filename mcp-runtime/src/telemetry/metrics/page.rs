@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::gather::Moment;
 use super::series::{Series, Totals};
 use super::write::{Format, Kind, Writer};
-use super::{LIMITS, Metrics, REFUSALS, SHARES, get};
+use super::{LIMITS, Metrics, SHARES, get};
 use crate::telemetry::convention::{self, BUCKETS};
+use crate::telemetry::strangers::REASONS;
 
 /// Labels by which series are added up.
 type Group = Vec<(&'static str, Option<String>)>;
@@ -181,7 +182,7 @@ fn limits(writer: &mut Writer, metrics: &Metrics, moment: &Moment) {
 fn server(writer: &mut Writer, metrics: &Metrics, moment: &Moment) {
     let name = "mcp_runtime_refused";
     writer.family(name, Kind::Counter, "Requests without a caller, by what was wrong with the credential.");
-    for (reason, count) in REFUSALS.into_iter().zip(&metrics.refused) {
+    for (reason, count) in REASONS.into_iter().zip(&metrics.refused) {
         writer.counter(name, &[("reason", Some(reason))], get(count));
     }
     if let Some(cache) = &moment.cache {
@@ -195,19 +196,29 @@ fn server(writer: &mut Writer, metrics: &Metrics, moment: &Moment) {
     writer.family(
         name,
         Kind::Counter,
-        "Records that a sink took and that it lost; lost ones of `audit` are a gap in it.",
+        "Records that a sink wrote and that it lost; lost ones of `audit` are a gap in it.",
     );
     // Nothing keeps two sinks of a program from having one name, and two samples may not have the same labels.
-    let mut sinks: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
+    let mut sinks: BTreeMap<&str, [u64; 3]> = BTreeMap::new();
     for sink in &moment.sinks {
-        let [written, lost] = sinks.entry(sink.name).or_default();
+        let [written, lost, failed_flushes] = sinks.entry(sink.name).or_default();
         *written += sink.written;
         *lost += sink.lost;
+        *failed_flushes += sink.failed_flushes;
     }
-    for (sink, counts) in sinks {
-        for (result, count) in ["written", "lost"].into_iter().zip(counts) {
+    for (sink, [written, lost, _]) in &sinks {
+        for (result, count) in [("written", written), ("lost", lost)] {
             writer.counter(name, &[("sink", Some(sink)), ("result", Some(result))], count);
         }
+    }
+    let name = "mcp_runtime_sink_flush_failures";
+    writer.family(
+        name,
+        Kind::Counter,
+        "How often a sink could not write what it held: until it can, records are in memory alone.",
+    );
+    for (sink, [_, _, failed_flushes]) in &sinks {
+        writer.counter(name, &[("sink", Some(sink))], failed_flushes);
     }
     let name = "mcp_runtime_server";
     writer.family(name, Kind::Gauge, "Always 1: which server this is.");

@@ -3,8 +3,10 @@
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter};
 
+use crate::auth::Refusal;
 use crate::record::CallRecord;
 use crate::telemetry::convention;
+use crate::telemetry::strangers::{self, REASONS};
 
 /// The instruments: the convention's, and those that it has none for.
 #[derive(Debug)]
@@ -14,6 +16,7 @@ pub(super) struct Instruments {
     output: Counter<u64>,
     violations: Counter<u64>,
     sanitised: Counter<u64>,
+    refused: Counter<u64>,
 }
 
 impl Instruments {
@@ -45,7 +48,17 @@ impl Instruments {
                 .with_unit("{place}")
                 .with_description("What was found in answers: texts of others, and what sanitising changed.")
                 .build(),
+            refused: meter
+                .u64_counter("mcp_runtime.refused")
+                .with_unit("{request}")
+                .with_description("Requests without a caller, by what was wrong with the credential.")
+                .build(),
         }
+    }
+
+    /// Counts a stranger.
+    pub(super) fn refuse(&self, refusal: &Refusal) {
+        self.refused.add(1, &[KeyValue::new("mcp_runtime.reason", REASONS[strangers::place(refusal)])]);
     }
 
     /// Counts a request. Every value of an attribute is a name of the program's own.

@@ -40,7 +40,10 @@ impl Logs {
                 log.add_attribute(name, text);
             }
         }
-        log.add_attribute("jsonrpc.request.id", record.request.clone());
+        // A notification has none.
+        if !record.request.is_empty() {
+            log.add_attribute("jsonrpc.request.id", record.request.clone());
+        }
         log.add_attribute("mcp_runtime.correlation", record.correlation.to_string());
         log.add_attribute("mcp_runtime.agent", record.agent().to_string());
         if let Some(subject) = record.subject() {

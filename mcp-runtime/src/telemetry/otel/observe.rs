@@ -12,6 +12,7 @@ use opentelemetry_sdk::trace::SdkTracer;
 use super::instruments::Instruments;
 use super::logs::Logs;
 use super::parent::remote;
+use crate::auth::Refusal;
 use crate::config::TraceContext;
 use crate::record::{CallRecord, Origin, Traced};
 use crate::telemetry::{Begun, Observer, Scope, convention};
@@ -55,6 +56,12 @@ impl Observer for Watch {
 
     fn reads_arguments(&self) -> bool {
         self.tracer.is_some() || self.logs.is_some()
+    }
+
+    fn refuse(&self, refusal: &Refusal) {
+        if let Some(instruments) = &self.instruments {
+            instruments.refuse(refusal);
+        }
     }
 
     fn end(&self, record: &CallRecord) {

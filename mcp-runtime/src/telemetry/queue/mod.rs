@@ -3,8 +3,11 @@
 //! A call pays for a push under a lock that nobody holds for long. Waking the thread costs far more than that, so the
 //! thread is not woken: while records come it looks by itself, every [`TICK`], and takes all there are; only a thread that
 //! had nothing to do for [`IDLE`] sleeps until the next record wakes it, or for a second.
+//!
+//! A record counts as written when the sink has let go of everything that it held, not when it took it.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -47,9 +50,19 @@ struct Shared {
     filled: Condvar,
     /// Calls wait for room, and whoever flushes for the end.
     emptied: Condvar,
-    /// All that the sink ever got, and all that it did not.
+    /// All that the sink ever wrote, and all that it did not get or write.
     written: AtomicU64,
     lost: AtomicU64,
+    /// How often it could not write what it held.
+    failed_flushes: AtomicU64,
+}
+
+/// What became of the records of a sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) written: u64,
+    pub(super) lost: u64,
+    pub(super) failed_flushes: u64,
 }
 
 #[derive(Debug, Default)]
@@ -57,8 +70,9 @@ struct State {
     records: VecDeque<Arc<CallRecord>>,
     dropped: Dropped,
     asleep: bool,
-    /// How often everything was wanted to be written, and how often it was.
+    /// How often everything was wanted to be written, how often that was tried, and which try was the last good one.
     flush: u64,
+    tried: u64,
     flushed: u64,
     ending: bool,
     ended: bool,
@@ -79,6 +93,7 @@ impl Queued {
             emptied: Condvar::new(),
             written: AtomicU64::new(0),
             lost: AtomicU64::new(0),
+            failed_flushes: AtomicU64::new(0),
         });
         let worker = Worker::new(Arc::clone(&shared), sink);
         std::thread::Builder::new().name(format!("mcp-{}", shared.name)).spawn(move || worker.run())?;
@@ -89,17 +104,20 @@ impl Queued {
         self.0.name
     }
 
-    /// How many records the sink got, and how many it did not.
-    pub(super) fn counts(&self) -> (u64, u64) {
-        (self.0.written.load(Ordering::Relaxed), self.0.lost.load(Ordering::Relaxed))
+    /// What became of the records so far. Those that the sink holds back are neither written nor lost.
+    pub(super) fn counts(&self) -> Counts {
+        let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let Shared { written, lost, failed_flushes, .. } = &*self.0;
+        Counts { written: get(written), lost: get(lost), failed_flushes: get(failed_flushes) }
     }
 
     /// Hands a record over.
     pub(super) fn push(&self, record: &Arc<CallRecord>) {
         let shared = &*self.0;
         let mut state = shared.state();
-        if state.records.len() >= shared.bound {
-            state = shared.wait_for_room(state);
+        if let Some(patience) = shared.patience.filter(|_| state.records.len() >= shared.bound) {
+            drop(state);
+            state = lending(|| shared.wait_for_room(patience));
         }
         if state.records.len() >= shared.bound || state.ending {
             state.dropped.add(record);
@@ -121,7 +139,23 @@ impl Queued {
         state.flush += 1;
         let asked = state.flush;
         self.0.filled.notify_one();
-        self.0.wait(state, within, |state| state.flushed >= asked || state.ended).flushed >= asked
+        self.0.wait(state, within, |state| state.tried >= asked || state.ended).flushed >= asked
+    }
+}
+
+/// Waits without holding up the tasks of this thread: the runtime gives them to another one, if it has more than one. A
+/// runtime with one thread stands still meanwhile.
+fn lending<R>(mut wait: impl FnMut() -> R) -> R {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+
+    let lends = Handle::try_current().is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if !lends {
+        return wait();
+    }
+    // It panics where the tasks cannot leave their thread, in a `LocalSet`.
+    match catch_unwind(AssertUnwindSafe(|| tokio::task::block_in_place(&mut wait))) {
+        Ok(waited) => waited,
+        Err(_) => wait(),
     }
 }
 
@@ -161,11 +195,8 @@ impl Shared {
         state
     }
 
-    fn wait_for_room<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        match self.patience {
-            Some(patience) => self.wait(state, patience, |state| state.records.len() < self.bound || state.ending),
-            None => state,
-        }
+    fn wait_for_room(&self, patience: Duration) -> MutexGuard<'_, State> {
+        self.wait(self.state(), patience, |state| state.records.len() < self.bound || state.ending)
     }
 }
 
@@ -182,6 +213,8 @@ struct Worker {
     /// Lost records that the sink has not heard of yet, and those that the log has not.
     untold: Dropped,
     unlogged: Dropped,
+    /// Records that the sink took since it last wrote what it held.
+    held: u64,
     /// What last went wrong.
     error: Option<SinkError>,
     logged: Option<Instant>,
@@ -206,6 +239,7 @@ impl Worker {
             sink,
             untold: Dropped::default(),
             unlogged: Dropped::default(),
+            held: 0,
             error: None,
             logged: None,
             worked: Instant::now(),
@@ -213,31 +247,44 @@ impl Worker {
     }
 
     fn run(mut self) {
-        let mut flushed = Instant::now();
-        let mut held = false;
+        let mut tried = Instant::now();
+        let mut is_new = false;
         loop {
             let Work { batch, last, flush, ending } = self.wait();
-            held |= !batch.is_empty();
+            is_new |= !batch.is_empty();
             for record in &batch {
                 self.write(record);
             }
             self.tell();
-            if last || (held && flushed.elapsed() >= FLUSH) {
-                self.attempt(Sink::flush);
-                flushed = Instant::now();
-                held = false;
+            let mut is_flushed = false;
+            if last || (is_new && tried.elapsed() >= FLUSH) {
+                is_flushed = self.flush();
+                tried = Instant::now();
+                is_new = false;
             }
             self.log(ending);
             let mut state = self.shared.state();
             if last {
-                state.flushed = state.flushed.max(flush);
+                state.tried = state.tried.max(flush);
+                if is_flushed {
+                    state.flushed = state.flushed.max(flush);
+                }
             }
             self.shared.emptied.notify_all();
             if ending && last && state.records.is_empty() {
                 break;
             }
         }
-        let Self { shared, sink, .. } = self;
+        let Self { shared, sink, held, .. } = self;
+        if held > 0 {
+            shared.lost.fetch_add(held, Ordering::Relaxed);
+            tracing::error!(
+                target: "mcp_runtime::telemetry",
+                sink = shared.name,
+                records = held,
+                "a sink could not write what it held at the end"
+            );
+        }
         // What it does at its end belongs to it.
         contained(shared.name, || drop(sink));
         shared.state().ended = true;
@@ -252,7 +299,7 @@ impl Worker {
         loop {
             let idle = self.worked.elapsed() >= IDLE;
             let due = since.elapsed() >= FLUSH;
-            let asked = state.flush > state.flushed || state.ending || state.dropped.count > 0;
+            let asked = state.flush > state.tried || state.ending || state.dropped.count > 0;
             if !state.records.is_empty() || asked || due {
                 state.asleep = false;
                 let count = state.records.len().min(BATCH);
@@ -271,12 +318,23 @@ impl Worker {
 
     fn write(&mut self, record: &CallRecord) {
         if self.attempt(|sink| sink.write(record)) {
-            self.shared.written.fetch_add(1, Ordering::Relaxed);
+            self.held += 1;
         } else {
             self.shared.lost.fetch_add(1, Ordering::Relaxed);
             self.untold.add(record);
             self.unlogged.add(record);
         }
+    }
+
+    /// Lets the sink write what it holds. Whether it did.
+    fn flush(&mut self) -> bool {
+        let is_flushed = self.attempt(Sink::flush);
+        if is_flushed {
+            self.shared.written.fetch_add(std::mem::take(&mut self.held), Ordering::Relaxed);
+        } else {
+            self.shared.failed_flushes.fetch_add(1, Ordering::Relaxed);
+        }
+        is_flushed
     }
 
     /// Whether the sink did what it was asked to.

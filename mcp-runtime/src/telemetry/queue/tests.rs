@@ -56,6 +56,11 @@ impl Sink for Held {
 
 const LONG: Duration = Duration::from_secs(20);
 
+fn counts(queue: &Queued) -> (u64, u64) {
+    let Counts { written, lost, .. } = queue.counts();
+    (written, lost)
+}
+
 fn record(outcome: &'static str) -> Arc<CallRecord> {
     Arc::new(sample(outcome))
 }
@@ -73,7 +78,7 @@ fn everything_arrives_in_order() {
     assert_eq!(heard.outcomes.len(), 30_000);
     assert_eq!(heard.outcomes[..4], ["A", "B", "C", "A"]);
     assert!(heard.flushes > 0);
-    assert_eq!(queue.counts(), (30_000, 0));
+    assert_eq!(counts(&queue), (30_000, 0));
 }
 
 #[test]
@@ -92,7 +97,7 @@ fn a_sink_that_stands_still_holds_nobody_up_and_what_it_misses_is_counted() {
     for outcome in ["OK", "RATE_LIMITED", "PERMISSION_DENIED", "RATE_LIMITED"] {
         queue.push(&record(outcome));
     }
-    assert_eq!(queue.counts().1, 4);
+    assert_eq!(queue.counts().lost, 4);
     assert!(!queue.flush(Duration::from_millis(1)), "a flush has a deadline too");
     drop(tokens);
     assert!(queue.flush(LONG));
@@ -116,7 +121,7 @@ fn a_call_that_waits_for_room_gets_it_or_goes_on_at_the_deadline() {
     let before = Instant::now();
     queue.push(&record("C"));
     assert!(before.elapsed() >= patience, "it waited");
-    assert_eq!(queue.counts().1, 1, "and was counted");
+    assert_eq!(queue.counts().lost, 1, "and was counted");
     drop(queue);
     assert_eq!(heard.lock().unwrap().outcomes.len(), 0, "the sink stands still: the end does not wait for it for ever");
     drop(tokens);
@@ -131,7 +136,7 @@ fn a_call_that_waits_for_room_gets_it_or_goes_on_at_the_deadline() {
     });
     assert!(queue.flush(LONG));
     assert_eq!(heard.lock().unwrap().outcomes, ["A", "B", "C", "D"]);
-    assert_eq!(queue.counts(), (4, 0));
+    assert_eq!(counts(&queue), (4, 0));
 }
 
 #[test]
@@ -145,7 +150,7 @@ fn a_sink_that_fails_or_panics_gets_the_next_record_all_the_same() {
     assert!(queue.flush(LONG));
     assert_eq!(heard.lock().unwrap().outcomes, ["A", "B"]);
     assert_eq!(heard.lock().unwrap().dropped.count, 2);
-    assert_eq!(queue.counts(), (2, 2));
+    assert_eq!(counts(&queue), (2, 2));
 }
 
 #[test]
@@ -175,4 +180,69 @@ fn a_sink_that_sleeps_is_woken() {
         assert!(Instant::now() < end, "it was not woken");
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// Takes everything, and cannot write what it holds as long as it is told to.
+struct Full(Arc<std::sync::atomic::AtomicBool>);
+
+impl Sink for Full {
+    fn name(&self) -> &'static str {
+        "full"
+    }
+
+    fn write(&mut self, _: &CallRecord) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        if self.0.load(Ordering::Relaxed) { Err("the disk is full".into()) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn what_a_sink_holds_back_is_not_written() {
+    let is_full = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let queue = Queued::start(Box::new(Full(Arc::clone(&is_full))), 100, None).unwrap();
+    queue.push(&record("OK"));
+    let before = Instant::now();
+    assert!(!queue.flush(LONG));
+    assert!(before.elapsed() < LONG / 2, "it is said as soon as it is known");
+    assert_eq!(counts(&queue), (0, 0));
+    assert!(queue.counts().failed_flushes > 0);
+    is_full.store(false, Ordering::Relaxed);
+    assert!(queue.flush(LONG));
+    assert_eq!(counts(&queue), (1, 0));
+    is_full.store(true, Ordering::Relaxed);
+    queue.push(&record("OK"));
+    queue.end(LONG);
+    assert_eq!(counts(&queue), (1, 1), "and lost at the end");
+}
+
+#[test]
+fn a_call_that_waits_for_room_leaves_the_thread_to_others() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+    let (sink, _, tokens) = Held::new();
+    let queue = Arc::new(Queued::start(Box::new(sink), 1, Some(LONG)).unwrap());
+    runtime.block_on(async {
+        queue.push(&record("A"));
+        while !queue.0.state().records.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        queue.push(&record("B"));
+        let waiting = Arc::clone(&queue);
+        let waits = tokio::spawn(async move { waiting.push(&record("C")) });
+        // The only worker is in there; another task goes on all the same, and lets the sink go on.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::spawn(async move { drop(tokens) }).await.unwrap();
+        waits.await.unwrap();
+    });
+    assert!(queue.flush(LONG));
+    assert_eq!(counts(&queue), (3, 0));
+
+    // Where nothing can be lent, a call waits as long as it may and no longer.
+    let (sink, _, _tokens) = Held::new();
+    let queue = Queued::start(Box::new(sink), 1, Some(Duration::from_millis(20))).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async { (0..4).for_each(|_| queue.push(&record("A"))) });
+    assert!(queue.counts().lost >= 2);
 }

@@ -279,7 +279,7 @@ impl Inner {
     }
 
     fn refuse(&self, refusal: Refusal, client: IpAddr) -> Answer {
-        self.gate.sinks().refused(&refusal);
+        self.gate.sinks().refused_from(&refusal, Some(client));
         tracing::debug!(target: "mcp_runtime::auth", %client, refusal = ?refusal, "refused");
         if matches!(refusal, Refusal::Invalid(_) | Refusal::Malformed)
             && let Err(retry_after) = self.failures.count(client)

@@ -8,9 +8,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::query::{Query, query};
-use super::verify::{Broken, Check, Report, verify};
+use super::verify::{Broken, Check, Noted, Report, verify};
 use super::*;
 use crate::record::sample;
+
+mod failing;
+mod moved;
+mod start;
 
 const KEY: [u8; 32] = [7; 32];
 
@@ -180,10 +184,26 @@ fn a_cut_end_is_found_by_what_was_noted_elsewhere() {
     // Just behind a seal, the file looks as it did then: the page says so.
     log.replace(&lines[..7]);
     log.verify().unwrap();
-    let noted = Check { key: Some(KEY), last: Some(16), ..Check::default() };
+    let noted = Check { key: Some(KEY), last: Some(noted_of(&lines, 16)), ..Check::default() };
     assert!(log.verify_with(&noted).unwrap_err().why.contains("cut off"));
+    // A server that goes on behind the cut writes a line of that number, and it is another one.
+    log.run(20);
+    log.verify().unwrap();
+    let broken = log.verify_with(&noted).unwrap_err();
+    assert!(broken.why.contains("gone on with"), "{broken}");
+    assert_eq!(broken.line, 16);
+    log.replace(&lines);
+    assert_eq!(log.verify_with(&noted).unwrap().hash, noted.last.as_ref().unwrap().hash);
+    for text in ["16", "16:", "16:abc", "x:y", ":"] {
+        assert!(text.parse::<Noted>().unwrap_err().contains("SEQ:HASH"), "{text}");
+    }
     fs::write(log.path(), "").unwrap();
     assert!(log.verify().unwrap_err().why.contains("empty"));
+}
+
+/// A line as somebody writes it down elsewhere.
+fn noted_of(lines: &[String], seq: usize) -> Noted {
+    format!("{seq}:{}", chain::hex(&chain::hash(lines[seq - 1].as_bytes()))).parse().unwrap()
 }
 
 /// A line that goes on with the chain, made without the key.
@@ -314,7 +334,10 @@ fn a_file_that_was_moved_or_deleted_is_noticed() {
     audit.write(&sample("OK")).unwrap();
     drop(audit);
     let check = Check { key: Some(KEY), ..Check::default() };
-    assert_eq!(verify(std::slice::from_ref(&moved), &check).unwrap().calls, 2);
+    let broken = verify(std::slice::from_ref(&moved), &check).unwrap_err();
+    assert!(broken.why.contains("--log"), "it has another name: {broken}");
+    let named = Check { log: Some("audit.jsonl".to_owned()), ..check.clone() };
+    assert_eq!(verify(std::slice::from_ref(&moved), &named).unwrap().calls, 2);
     let broken = verify(&[moved, log.path()], &check).unwrap_err();
     assert!(broken.why.contains("were removed"), "the deleted one is missed: {broken}");
 }
