@@ -140,7 +140,8 @@ pub enum WhenFull {
     /// It is dropped: counted, and told of in a line of its own.
     #[default]
     Drop,
-    /// The call waits for room, `deadline` at the most, before it is dropped.
+    /// The call waits for room, `deadline` at the most, before it is dropped. Its thread's other tasks go on elsewhere
+    /// meanwhile; a runtime with one thread stands still.
     Block,
 }
 

@@ -56,7 +56,7 @@ impl Strangers {
             }
         }
         if state.told.is_none_or(|told| told.elapsed() >= WHILE) {
-            state.tell();
+            tell(state);
         } else if !state.awaited
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
@@ -72,7 +72,7 @@ async fn tell_after(time: Duration, state: Weak<Mutex<State>>) {
     if let Some(state) = state.upgrade() {
         let mut state = lock(&state);
         state.awaited = false;
-        state.tell();
+        tell(state);
     }
 }
 
@@ -80,33 +80,32 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl State {
-    fn tell(&mut self) {
-        if self.refused.iter().all(|count| *count == 0) {
-            return;
-        }
-        let [missing, malformed, invalid, unavailable] = std::mem::take(&mut self.refused);
-        let from: Vec<_> = std::mem::take(&mut self.addresses)
-            .into_iter()
-            .map(|(address, count)| format!("{address} {count}"))
-            .chain(std::mem::take(&mut self.more).then(|| "others".to_owned()))
-            .collect();
-        self.told = Some(Instant::now());
-        tracing::warn!(
-            target: "mcp_runtime::auth",
-            missing,
-            malformed,
-            invalid,
-            unavailable,
-            from = from.join(", "),
-            "requests without a good credential were refused"
-        );
+/// Tells what there is to tell. The log may be slow, so that nobody is locked out meanwhile.
+fn tell(mut state: MutexGuard<'_, State>) {
+    let [missing, malformed, invalid, unavailable] = std::mem::take(&mut state.refused);
+    if missing + malformed + invalid + unavailable == 0 {
+        return;
     }
+    let addresses = std::mem::take(&mut state.addresses);
+    let more = std::mem::take(&mut state.more);
+    state.told = Some(Instant::now());
+    drop(state);
+    let addresses = addresses.into_iter().map(|(address, count)| format!("{address} {count}"));
+    let from: Vec<_> = addresses.chain(more.then(|| "others".to_owned())).collect();
+    tracing::warn!(
+        target: "mcp_runtime::auth",
+        missing,
+        malformed,
+        invalid,
+        unavailable,
+        from = from.join(", "),
+        "requests without a good credential were refused"
+    );
 }
 
 impl Drop for Strangers {
     fn drop(&mut self) {
-        lock(&self.0).tell();
+        tell(lock(&self.0));
     }
 }
 

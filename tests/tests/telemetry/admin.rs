@@ -89,6 +89,9 @@ fn what_was_decided_is_counted_by_tool_and_code() {
     let written =
         || self::page(&serving).sum("mcp_runtime_sink_records_total", &[("sink", "audit"), ("result", "written")]);
     mcp_tests::process::eventually("records are written", || written() == 16.0);
+    let page = self::page(&serving);
+    assert_eq!(page.with("mcp_runtime_sink_flush_failures_total", &[("sink", "audit")]).count(), 1);
+    assert_eq!(page.sum("mcp_runtime_sink_flush_failures_total", &[("sink", "audit")]), 0.0);
 }
 
 #[test]

@@ -202,6 +202,41 @@ fn metrics_and_logs_come_with_them() {
 }
 
 #[test]
+fn strangers_are_counted_and_told_of_and_a_notification_has_no_id() {
+    let (site, received) = site(true, "interval = \"1h\"");
+    let key = site.issue("reporting", &["echo.say"]);
+    let mut serving = site.serve();
+    let ask = modern(1, "tools/call", json!({"name": "echo", "arguments": {"text": "hi"}}));
+    serving.request().message(&ask).send();
+    serving.request().message(&ask).send();
+    serving.request().key("mcpk_wrong").message(&ask).send();
+    let mut notification = modern(2, "notifications/cancelled", json!({"requestId": 1}));
+    notification.as_object_mut().unwrap().remove("id");
+    serving.request().key(&key.key).message(&notification).send();
+    serving.ask(&key, &ask);
+    serving.terminate();
+    assert!(serving.wait().success());
+
+    let refused = counts(&received.metric("mcp_runtime.refused"));
+    let of = |reason: &str| {
+        let found = refused.iter().filter(|(attributes, _)| attributes["mcp_runtime.reason"] == reason);
+        found.map(|(_, count)| count).sum::<u64>()
+    };
+    assert_eq!((of("missing"), of("invalid") + of("malformed")), (2, 1), "{refused:?}");
+    let logs: Vec<_> = received.logs().iter().map(|log| attributes(&log.attributes)).collect();
+    assert_eq!(logs.len(), 2, "strangers leave no record");
+    for log in &logs {
+        let is_notification = log["mcp.method.name"].starts_with("notifications/");
+        assert_eq!(log.contains_key("jsonrpc.request.id"), !is_notification, "{log:?}");
+    }
+    // The first at once, the others at the end at the latest.
+    let log = serving.log();
+    let told: Vec<_> = log.iter().filter(|line| line.contains("without a good credential")).collect();
+    assert!(told.len() == 2 && told.iter().all(|line| line.contains("127.0.0.1")), "{log:#?}");
+    assert!(told[0].contains("WARN"), "{told:?}");
+}
+
+#[test]
 fn what_callers_say_of_their_trace_decides_nothing() {
     let good = format!("00-{TRACE}-{SPAN}-01");
     let long = format!("{good}-{}", "0".repeat(4000));

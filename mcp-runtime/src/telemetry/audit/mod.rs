@@ -302,7 +302,8 @@ impl Sink for Audit {
             self.seal();
         }
         self.write_out()?;
-        if self.synced.elapsed() >= SYNC {
+        // One that failed is asked for again at once.
+        if self.options.fsync == Fsync::Always || self.synced.elapsed() >= SYNC {
             self.sync()?;
         }
         Ok(())

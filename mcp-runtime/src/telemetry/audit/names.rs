@@ -63,7 +63,7 @@ pub(super) fn set_aside(path: &Path) -> io::Result<Vec<PathBuf>> {
         let name = entry.file_name();
         let (of, number) = split(&name.to_string_lossy());
         // What a link leads to is not beside it.
-        if let Some(number) = number.filter(|_| of == log)
+        if let Some(number) = number.filter(|_| of == log && path.file_name() != Some(&name))
             && entry.file_type()?.is_file()
         {
             found.push((number, path.with_file_name(name)));

@@ -206,23 +206,14 @@ impl<'a> Walk<'a> {
 
     /// Looks for the line that was noted elsewhere.
     fn note(&mut self, read: &Line, hash: &Hash) -> Result<(), String> {
-        let hash = hex(hash);
-        match &self.check.last {
-            Some(noted) if noted.seq == read.seq && noted.hash != hash => Err(
-                "it is not the line that was noted under this number: the log was cut off before it and gone on with, \
-                 or it is another one"
-                    .to_owned(),
-            ),
-            Some(noted) => {
-                self.noted |= noted.seq == read.seq;
-                self.report.hash = hash;
-                Ok(())
-            }
-            None => {
-                self.report.hash = hash;
-                Ok(())
-            }
+        let Some(noted) = self.check.last.as_ref().filter(|noted| noted.seq == read.seq) else { return Ok(()) };
+        self.noted = noted.hash == hex(hash);
+        if self.noted {
+            return Ok(());
         }
+        Err("it is not the line that was noted under this number: the log was cut off before it and gone on with, or it is \
+             another one"
+            .to_owned())
     }
 
     fn line(&mut self, read: &Line, line: &[u8]) -> Result<(), Problem> {
@@ -325,6 +316,7 @@ impl<'a> Walk<'a> {
     }
 
     fn end(mut self, order: &Order) -> Result<Report, Broken> {
+        self.report.hash = self.before.as_ref().map(|(_, hash)| hex(hash)).unwrap_or_default();
         let file = order.newest();
         let whole = |why: String| Broken { file: file.clone(), line: 0, why };
         // A server that runs will seal the end, and no other process can write the file meanwhile unnoticed.

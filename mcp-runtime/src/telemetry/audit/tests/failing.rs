@@ -129,6 +129,7 @@ fn a_disk_that_cannot_sync_is_no_disk_that_was_flushed() {
     disk.set(|faults| faults.sync = true);
     audit.write(&sample("OK")).unwrap();
     assert!(audit.flush().is_err());
+    assert!(audit.flush().is_err(), "nothing is left to write, and the disk still has not got it");
     disk.set(|faults| faults.sync = false);
     audit.write(&sample("OK")).unwrap();
     audit.flush().unwrap();
