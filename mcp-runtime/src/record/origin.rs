@@ -1,6 +1,8 @@
 //! Where a request came from, as far as spans tell it.
 
 use std::net::IpAddr;
+#[cfg(feature = "http")]
+use std::net::SocketAddr;
 
 /// The longest `traceparent` that is looked at: version 00 has 55 bytes, later ones may append to it.
 const MAX_PARENT_BYTES: usize = 128;
@@ -51,7 +53,7 @@ impl Origin {
 
     /// What the head of an HTTP request says.
     #[cfg(feature = "http")]
-    pub(crate) fn set_http(&mut self, request: &http::request::Parts, client: IpAddr) {
+    pub(crate) fn set_http(&mut self, request: &http::request::Parts, peer: SocketAddr, client: IpAddr) {
         let header = |name: &str| {
             let mut values = request.headers.get_all(name).iter();
             // Two of them say nothing.
@@ -61,8 +63,7 @@ impl Origin {
         self.http_traceparent = within(header("traceparent"), MAX_PARENT_BYTES);
         self.session = within(header("mcp-session-id"), MAX_NAME_BYTES);
         self.client = Some(client);
-        let peer = request.extensions.get::<std::net::SocketAddr>();
-        self.client_port = peer.filter(|peer| peer.ip().to_canonical() == client).map(std::net::SocketAddr::port);
+        self.client_port = (peer.ip().to_canonical() == client && peer.port() > 0).then(|| peer.port());
         self.http_version = match request.version {
             http::Version::HTTP_10 => Some("1.0"),
             http::Version::HTTP_11 => Some("1.1"),

@@ -63,7 +63,6 @@ pub(super) async fn serve<Io>(
 {
     let activity = Arc::new(Activity::new());
     let requests = Arc::clone(&activity);
-    let peer = peer.ip();
     let answer = service_fn(move |request: Request<Incoming>| {
         let mut in_flight = requests.begin(request.version());
         let service = service.clone();

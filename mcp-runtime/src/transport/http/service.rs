@@ -40,6 +40,9 @@ use crate::transport::forward::Forward;
 /// What is said to a request that there is no room for.
 const CROWDED: &str = "too many requests are on their way; try again soon";
 
+/// Who does not say where a request comes from.
+const UNKNOWN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
 /// A gate served as streamable HTTP: a `tower` service, for `serve` and for servers that mount it themselves.
 ///
 /// The client's address is taken from a `std::net::SocketAddr` in the request's extensions. The bounds of requests and
@@ -121,12 +124,12 @@ impl HttpService {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let peer = request.extensions().get::<SocketAddr>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), SocketAddr::ip);
-        self.handle_from(peer, request).await
+        let peer = request.extensions().get::<SocketAddr>().copied();
+        self.handle_from(peer.unwrap_or(UNKNOWN), request).await
     }
 
     /// Answers one request from an address.
-    pub(super) async fn handle_from<B>(&self, peer: IpAddr, request: Request<B>) -> Answer
+    pub(super) async fn handle_from<B>(&self, peer: SocketAddr, request: Request<B>) -> Answer
     where
         B: Body + Send + 'static,
         B::Data: Send,
@@ -157,7 +160,7 @@ where
 }
 
 impl Inner {
-    async fn handle<B>(&self, peer: IpAddr, request: Request<B>) -> Answer
+    async fn handle<B>(&self, peer: SocketAddr, request: Request<B>) -> Answer
     where
         B: Body + Send + 'static,
         B::Data: Send,
@@ -187,7 +190,7 @@ impl Inner {
     }
 
     /// A request from where it may come from.
-    async fn of_page<B>(&self, peer: IpAddr, request: Request<B>, is_page: bool) -> Answer
+    async fn of_page<B>(&self, peer: SocketAddr, request: Request<B>, is_page: bool) -> Answer
     where
         B: Body + Send + 'static,
         B::Data: Send,
@@ -206,14 +209,14 @@ impl Inner {
             return reply::overloaded(None, CROWDED);
         }
         let attempt =
-            match self.failures.admit(&*self.authenticate, &parts, || self.proxies.client(peer, &parts.headers)) {
+            match self.failures.admit(&*self.authenticate, &parts, || self.proxies.client(peer.ip(), &parts.headers)) {
                 Ok(attempt) => attempt,
                 Err(retry_after) => return reply::too_many_failures(retry_after),
             };
         let caller = match verify(&*self.authenticate, &parts).await {
             Ok(caller) => caller,
             Err(refusal) => {
-                let refused = self.refuse(refusal, self.proxies.client(peer, &parts.headers));
+                let refused = self.refuse(refusal, self.proxies.client(peer.ip(), &parts.headers));
                 // Who is not known learns nothing by a method that nobody may use.
                 return if is_served { refused } else { reply::method_not_allowed() };
             }
@@ -290,7 +293,7 @@ impl Inner {
     }
 
     /// A message of an identified caller: it leaves one record.
-    async fn of_caller<B>(&self, peer: IpAddr, parts: Parts, body: B, sender: Sender) -> Answer
+    async fn of_caller<B>(&self, peer: SocketAddr, parts: Parts, body: B, sender: Sender) -> Answer
     where
         B: Body + Send + 'static,
         B::Data: Send,
@@ -301,7 +304,7 @@ impl Inner {
         if let Some(revision) = version::claimed(&parts.headers) {
             recording.speaks(revision);
         }
-        recording.came_from(|origin| origin.set_http(&parts, self.proxies.client(peer, &parts.headers)));
+        recording.came_from(|origin| origin.set_http(&parts, peer, self.proxies.client(peer.ip(), &parts.headers)));
         let unread = |answer| match Exchange::unreadable(&self.gate, caller, &recording) {
             Ok(()) => answer,
             Err(failure) => reply::too_many_requests(None, &failure),
