@@ -135,10 +135,10 @@ impl State<'_> {
             Segment::Index(index) => drop(fmt::Write::write_fmt(&mut self.path, format_args!("/{index}"))),
             Segment::Name(name) => {
                 self.path.push('/');
-                if !name.bytes().any(|byte| matches!(byte, b'~' | b'/')) {
-                    self.path.push_str(name);
-                } else {
+                if name.bytes().any(|byte| matches!(byte, b'~' | b'/')) {
                     self.escaped(name);
+                } else {
+                    self.path.push_str(name);
                 }
             }
         }
