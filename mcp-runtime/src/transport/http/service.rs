@@ -205,7 +205,9 @@ impl Inner {
         let place = Arc::clone(&self.requests).try_acquire_owned().ok();
         if place.is_none() && self.authenticate.effort(&parts) != Effort::None {
             // Who this is would cost what there is no room for.
-            self.gate.sinks().refused(&Refusal::Unavailable { retry_after: Duration::from_secs(1) });
+            let client = self.proxies.client(peer.ip(), &parts.headers);
+            let refusal = Refusal::Unavailable { retry_after: Duration::from_secs(1) };
+            self.gate.sinks().refused_from(&refusal, Some(client));
             return reply::overloaded(None, CROWDED);
         }
         let attempt =
