@@ -46,7 +46,7 @@ pub(crate) async fn serve(server: impl Server) -> mcp_runtime::Result {
     let listener = http::bind(options.http).await?;
     eprintln!("WARNING: {OPTION}: every program on this machine may call every tool, without a key");
     eprintln!("listening on http://{}{}", listener.local_addr()?, config.http.path);
-    http::serve(listener, service, &config.http, stop()).await;
+    http::serve(listener, service, &config.http, stop()).await?;
     Ok(())
 }
 

@@ -92,7 +92,8 @@ pub fn server(options: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// An `async fn` runs where it is called. A plain `fn` is a blocking tool: it runs on a capped pool of threads. The
+/// An `async fn` runs where it is called, and must not block: no time-out reaches it while it does, so a watchdog names it
+/// in the log. A plain `fn` is a blocking tool: it runs on a capped pool of threads. The
 /// parameters are `&self`, at most one `&Caller` and one `&CallContext`, known by these names, and the arguments. The
 /// result is `Json<T>`, `String`, `&'static str`, `Text`, `()`, `Content` or `Vec<Content>`, plain or in a `Result` whose
 /// error is a [`ToolError`](derive@ToolError).

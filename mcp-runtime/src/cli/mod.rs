@@ -236,11 +236,18 @@ enum Command<O: Args> {
 
 /// Options of the server's own may not be called like ours: clap would take one for the other without a word.
 fn check_names<O: Args>() -> Result {
-    const OURS: &[&str] =
-        &["agent", "arguments", "config", "dev", "help", "http", "json", "state", "stdio", "tool", "version"];
+    fn names(command: &clap::Command) -> impl Iterator<Item = &str> {
+        command
+            .get_arguments()
+            .flat_map(|argument| [argument.get_long(), Some(argument.get_id().as_str())].into_iter().flatten())
+    }
+    // A server's options stand beside those of the commands that construct it.
+    let ours = Globals::augment_args(clap::Command::new("ours"));
+    let ours = call::Call::augment_args(serve::Serve::augment_args(ours));
+    let taken: Vec<&str> = names(&ours).chain(["help", "version"]).collect();
     let command = O::augment_args(clap::Command::new("options"));
     let taken = command.get_arguments().find(|argument| {
-        OURS.contains(&argument.get_id().as_str()) || argument.get_long().is_some_and(|long| OURS.contains(&long))
+        taken.contains(&argument.get_id().as_str()) || argument.get_long().is_some_and(|long| taken.contains(&long))
     });
     match taken {
         None => Ok(()),
@@ -253,4 +260,39 @@ fn check_names<O: Args>() -> Result {
 
 fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Args)]
+    struct Own {
+        #[arg(long)]
+        _database: Option<String>,
+    }
+
+    #[derive(Args)]
+    struct ById {
+        #[arg(long = "certificate")]
+        tls_cert: Option<String>,
+    }
+
+    #[derive(Args)]
+    struct ByName {
+        #[arg(long = "tls-key")]
+        _key_file: Option<String>,
+    }
+
+    #[derive(Args)]
+    struct Help {
+        #[arg(long = "help")]
+        _help_me: Option<String>,
+    }
+
+    #[test]
+    fn names_of_ours_are_taken() {
+        assert!(check_names::<Own>().is_ok());
+        assert!(check_names::<ById>().is_err() && check_names::<ByName>().is_err() && check_names::<Help>().is_err());
+    }
 }

@@ -9,8 +9,9 @@ use super::{InvalidConfig, Network, Tls, duration, rate};
 
 /// `[http]`: where and to whom the server listens, and its bounds.
 ///
-/// Two bounds have no key, since they hold for whatever transport a message came by: its nesting (less than 128 levels) and its values
-/// and keys (100,000). How large an answer may be is the tool's own (`max_output`).
+/// These bounds have no key: the nesting of a message (less than 128 levels), its values and keys (100,000), requests at a
+/// time of one session (1,024), a line over stdio (4 MiB), and what HTTP/2 itself needs (windows, a ping each 30 s that has
+/// to be answered within 20). How large an answer may be is the tool's own (`max_output`).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -29,52 +30,53 @@ pub struct Http {
     pub behind_tls_proxy: bool,
     /// Networks (CIDR) whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
-    /// Connections at a time.
+    /// Connections at a time; 10,000 unless set.
     pub connections: usize,
-    /// Connections at a time from one address (IPv6: one /64) that is no trusted proxy.
+    /// Connections at a time from one address (IPv6: one /64) that is no trusted proxy; 200 unless set.
     pub connections_per_address: usize,
     /// Requests at a time over all connections; one more is answered with 503 before its body is read. Streams that stay
-    /// open by themselves count as `streams` alone.
+    /// open by themselves count as `streams` alone. 2048 unless set.
     pub requests: usize,
-    /// How large a request's head is at the most (`"64KiB"`), at least 8 KiB.
+    /// How large a request's head is at the most, from 8 KiB; `"64KiB"` unless set.
     #[serde(deserialize_with = "rate::one_size")]
     pub head_size: u64,
     /// How long a request's head may take from its first byte; of a connection's first request, from the connection on.
-    /// The handshake of `tls` may take as long before that.
+    /// The handshake of `tls` may take as long before that. `"10s"` unless set.
     #[serde(deserialize_with = "duration::one")]
     pub head_timeout: Duration,
-    /// How large a request's body is at the most (`"4MiB"`). With `requests` it bounds what all bodies take together.
+    /// How large a request's body is at the most; `"4MiB"` unless set. With `requests` it bounds what all bodies take
+    /// together.
     #[serde(deserialize_with = "rate::one_size")]
     pub body_size: u64,
-    /// How long a request's body may take.
+    /// How long a request's body may take; `"10s"` unless set.
     #[serde(deserialize_with = "duration::one")]
     pub body_timeout: Duration,
-    /// How long a connection may be open without a request; of HTTP/2, whatever else it says.
+    /// How long a connection may be open without a request; of HTTP/2, whatever else it says. `"1min"` unless set.
     #[serde(deserialize_with = "duration::one")]
     pub idle_timeout: Duration,
-    /// How long a client may take nothing of an answer that is there for it.
+    /// How long a client may take nothing of an answer that is there for it; `"30s"` unless set.
     #[serde(deserialize_with = "duration::one")]
     pub write_timeout: Duration,
-    /// Requests at a time on one connection of HTTP/2.
+    /// Requests at a time on one connection of HTTP/2; 100 unless set.
     pub http2_streams: u32,
     /// How many requests a connection of HTTP/2 may give up before they are answered, beyond those that are; one more, and
-    /// it is ended.
+    /// it is ended. 100 unless set.
     pub http2_resets: u32,
     /// How long requests that run may take to finish once the server stops; over stdio, once the client closes its end as
-    /// well.
+    /// well. `"30s"` unless set.
     #[serde(deserialize_with = "duration::one")]
     pub drain_timeout: Duration,
     /// Sessions at a time, for clients of the revisions before 2026-07-28; with 0 there are none, and such clients are
-    /// served without: nobody can be asked anything then.
+    /// served without: nobody can be asked anything then. 1000 unless set.
     pub sessions: usize,
-    /// Sessions at a time of one caller: one more, and its oldest ends.
+    /// Sessions at a time of one caller: one more, and its oldest ends. 20 unless set.
     pub sessions_per_caller: usize,
-    /// How long a session may be idle (`"5min"`).
+    /// How long a session may be idle; `"5min"` unless set.
     #[serde(deserialize_with = "duration::one")]
     pub session_idle: Duration,
-    /// Streams at a time that stay open by themselves: a session's own, and subscriptions.
+    /// Streams at a time that stay open by themselves: a session's own, and subscriptions. 1000 unless set.
     pub streams: usize,
-    /// Such streams at a time of one caller.
+    /// Such streams at a time of one caller; 20 unless set.
     pub streams_per_caller: usize,
     /// How long `/readyz` is red before a server that is told to stop takes no more connections (`"5s"`), so that a
     /// balancer sees it in time; not at all unless set.
@@ -151,7 +153,6 @@ impl Http {
 
     /// Refuses what is unsafe together.
     pub(super) fn check(&self) -> Result<(), InvalidConfig> {
-        let http = self;
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-._~".contains(&b);
         if !self.path.starts_with('/') || !self.path.bytes().all(plain) {
             return Err(InvalidConfig::new(
@@ -166,19 +167,19 @@ impl Http {
         if self.path.starts_with("/.well-known/") {
             return Err(InvalidConfig::new("http.path: /.well-known/ is kept for metadata; choose another path"));
         }
-        if http.allowed_origins.iter().any(|origin| origin.contains('*')) {
+        if self.allowed_origins.iter().any(|origin| origin.contains('*')) {
             return Err(InvalidConfig::new(
                 "http.allowed_origins: a wildcard would let every web page call; name each origin, as in \"https://app.example.com\"",
             ));
         }
-        if let Some(origin) = http.allowed_origins.iter().find(|origin| !is_origin(origin)) {
+        if let Some(origin) = self.allowed_origins.iter().find(|origin| !is_origin(origin)) {
             return Err(InvalidConfig::new(format!(
                 "http.allowed_origins: `{}` is no origin; write scheme and host, as in \"https://app.example.com\"",
                 origin.escape_debug()
             )));
         }
         if let Some(host) =
-            http.allowed_hosts.iter().find(|host| host.is_empty() || host.contains(['/', '*', ' ', '@']))
+            self.allowed_hosts.iter().find(|host| host.is_empty() || host.contains(['/', '*', ' ', '@']))
         {
             return Err(InvalidConfig::new(format!(
                 "http.allowed_hosts: `{}` is no host name; write it as in \"mcp.example.com\"",
@@ -186,27 +187,27 @@ impl Http {
             )));
         }
         self.check_bounds()?;
-        if (http.sessions > 0 && http.sessions_per_caller == 0) || (http.streams > 0 && http.streams_per_caller == 0) {
+        if (self.sessions > 0 && self.sessions_per_caller == 0) || (self.streams > 0 && self.streams_per_caller == 0) {
             return Err(InvalidConfig::new(
                 "http.sessions_per_caller and http.streams_per_caller have to be at least 1; http.sessions = 0 and \
                  http.streams = 0 turn sessions and streams off",
             ));
         }
-        http.tls.as_ref().map_or(Ok(()), Tls::check)?;
-        if !http.address.ip().is_loopback() {
-            if !http.is_https() {
+        self.tls.as_ref().map_or(Ok(()), Tls::check)?;
+        if !self.address.ip().is_loopback() {
+            if !self.is_https() {
                 return Err(InvalidConfig::new(format!(
                     "http.address: {} is reachable from other machines, and keys would travel in the clear; name a \
                      certificate in http.tls = {{ cert = \"FILE\", key = \"FILE\" }} (--tls-cert, --tls-key), or put a proxy \
                      that terminates TLS in front and set http.behind_tls_proxy = true",
-                    http.address
+                    self.address
                 )));
             }
-            if http.allowed_hosts.is_empty() {
+            if self.allowed_hosts.is_empty() {
                 return Err(InvalidConfig::new(format!(
                     "http.address: {} is reachable from other machines; name this server in http.allowed_hosts, as in \
                      [\"mcp.example.com\"]",
-                    http.address
+                    self.address
                 )));
             }
         }
@@ -230,12 +231,19 @@ impl Http {
                 return Err(InvalidConfig::new(format!("http.{key} has to be from 1 to {most}")));
             }
         }
+        for (key, count) in [("sessions", self.sessions), ("streams", self.streams)] {
+            if count > MANY {
+                return Err(InvalidConfig::new(format!("http.{key} has to be from 0 to {MANY}")));
+            }
+        }
         for (key, time) in [
             ("head_timeout", self.head_timeout),
             ("body_timeout", self.body_timeout),
             ("idle_timeout", self.idle_timeout),
             ("write_timeout", self.write_timeout),
             ("drain_timeout", self.drain_timeout),
+            ("drain_pause", self.drain_pause.unwrap_or_default()),
+            ("session_idle", self.session_idle),
         ] {
             if time > LONG {
                 return Err(InvalidConfig::new(format!(

@@ -357,22 +357,4 @@ mod tests {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
-
-    /// Prints what a poll costs: `cargo test --release -p mcp-runtime --lib what_a_poll_costs -- --nocapture`.
-    #[test]
-    fn what_a_poll_costs() {
-        let watchdog = Watchdog::start(Some(Duration::from_secs(1)), ["a"].into_iter()).unwrap();
-        let watch = watchdog.call(0, Correlation::new());
-        let count = 1_000_000_u32;
-        let began = Instant::now();
-        for _ in 0..count {
-            std::hint::black_box(watch.note());
-        }
-        println!("{:?} a poll", began.elapsed() / count);
-        let began = Instant::now();
-        for _ in 0..count {
-            drop(std::hint::black_box(watchdog.call(0, watch.correlation)));
-        }
-        println!("{:?} a call", began.elapsed() / count);
-    }
 }

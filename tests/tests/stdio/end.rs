@@ -91,7 +91,7 @@ fn who_closes_its_end_and_asks_for_the_end_waits_for_nothing() {
     terminate(&session);
     let asked = std::time::Instant::now();
     eventually("the process ends", || session.ended());
-    assert!(asked.elapsed() < Duration::from_secs(1));
+    assert!(asked.elapsed() < Duration::from_secs(10), "the call is not waited for");
     assert!(session.child.wait().unwrap().success());
     assert_eq!(site.trace(), ["started", "dropped"]);
     assert_eq!(site.audit().wait_for(3)["outcome"], "CANCELLED");

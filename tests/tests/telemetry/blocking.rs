@@ -41,12 +41,11 @@ fn it_is_named_while_it_blocks_and_others_are_answered() {
             let doze = serving.request().key(&key.key).message(&call(1, "doze", json!({"milliseconds": 2500})));
             let blocked = scope.spawn(move || doze.send().json());
             eventually("it blocks", || site.trace() == ["dozing"]);
-            let began = Instant::now();
             let reports = reports(&serving, |reports| !reports.is_empty());
-            assert!(!blocked.is_finished() && began.elapsed() < Duration::from_secs(1), "while it blocks");
+            assert!(!blocked.is_finished(), "while it blocks");
             let [report] = &reports[..] else { panic!("one report: {reports:?}") };
             assert_eq!((&report["level"], &report["tool"]), (&json!("ERROR"), &json!("doze")), "{report}");
-            assert!(report["blocked_ms"].as_u64().is_some_and(|ms| (200..1000).contains(&ms)), "{report}");
+            assert!(report["blocked_ms"].as_u64().is_some_and(|ms| (200..2500).contains(&ms)), "{report}");
             if threads != "1" {
                 for id in 2..20 {
                     let answer = serving.ask(&key, &call(id, "ping", json!({})));
@@ -69,7 +68,7 @@ fn it_is_named_while_it_blocks_and_others_are_answered() {
 
 #[test]
 fn who_waits_and_who_has_a_thread_of_its_own_blocks_nobody() {
-    let (_site, key, serving) = serve("blocking = \"50ms\"", "2");
+    let (_site, key, serving) = serve("blocking = \"500ms\"", "2");
     for (tool, arguments) in [
         ("hang", json!({})),
         ("wait", json!({"milliseconds": 500})),
@@ -79,7 +78,7 @@ fn who_waits_and_who_has_a_thread_of_its_own_blocks_nobody() {
         serving.ask(&key, &call(1, tool, arguments));
     }
     // Named after all that: nothing was said before.
-    serving.ask(&key, &call(2, "doze", json!({"milliseconds": 400})));
+    serving.ask(&key, &call(2, "doze", json!({"milliseconds": 1500})));
     let reports = reports(&serving, |reports| !reports.is_empty());
     assert!(reports.len() == 1 && reports[0]["tool"] == "doze", "{reports:?}");
 }

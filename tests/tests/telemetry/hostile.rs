@@ -99,10 +99,9 @@ fn no_text_of_a_client_acts_where_people_look() {
         let page = admin::get(admin::address(&serving)).send().body;
         for line in log(serving) {
             tame(format, &line);
-            if format == "json" && line.starts_with('{') {
+            let is_ours = line.starts_with("listening on ") || line.starts_with("metrics on ");
+            if format == "json" && !is_ours {
                 serde_json::from_str::<Value>(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
-            } else {
-                assert!(!line.starts_with('{') || format == "pretty", "{line}");
             }
         }
         let lines = site.audit().text();

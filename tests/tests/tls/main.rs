@@ -136,7 +136,7 @@ fn pages_of_its_own_are_those_by_https() {
 
 #[test]
 fn who_takes_long_to_shake_hands_is_let_go_and_keeps_nobody_waiting() {
-    let world = World::new("head_timeout = \"1s\"\nconnections_per_address = 3");
+    let world = World::new("head_timeout = \"5s\"\nconnections_per_address = 3");
     let serving = world.serve(&[]);
     let began = Instant::now();
     let mut silent = TcpStream::connect(serving.address).unwrap();
@@ -148,12 +148,12 @@ fn who_takes_long_to_shake_hands_is_let_go_and_keeps_nobody_waiting() {
     let mut beyond = TcpStream::connect(serving.address).unwrap();
     beyond.set_read_timeout(Some(PATIENCE)).unwrap();
     assert!(!matches!(beyond.read(&mut [0; 16]), Ok(1..)), "closed at once: a handshake has a place");
-    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_millis(4500), "{:?}", began.elapsed());
     for stream in [&mut silent, &mut slow, &mut third] {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         assert!(!matches!(stream.read(&mut [0; 16]), Ok(1..)));
     }
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     assert_eq!(world.connect(serving.address).unwrap().ping(&world.key), 200, "the places are free again");
 }
 

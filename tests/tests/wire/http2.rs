@@ -194,10 +194,11 @@ fn a_stream_without_a_window_is_reset_and_the_others_go_on() {
         assert!(is_pong(&connection.answer(3)), "a window of {window}");
     }
     // A client that opens its window now and then is slow, and served.
+    let fixture = Fixture::start("[http]\nwrite_timeout = \"3s\"");
     let mut slow = Http2::open(fixture.serving.address, &[(INITIAL_WINDOW_SIZE, 0)]);
     slow.send(&Frame::request(1, &fixture.request_for("bulk", json!({"bytes": 60_000})))).unwrap();
     for _ in 0..5 {
-        std::thread::sleep(Duration::from_millis(400));
+        std::thread::sleep(Duration::from_millis(900));
         slow.send(&[Frame::window(1, 15_000)]).unwrap();
     }
     assert!(slow.answer(1).unwrap().contains(&"x".repeat(60_000)));

@@ -8,7 +8,6 @@ mod authentication;
 mod bodies;
 mod bounds;
 mod connections;
-mod crowd;
 mod hosts;
 mod http2;
 mod limits;

@@ -95,6 +95,7 @@ pub(super) async fn serve<Io>(
                 continue;
             }
             let Some((deadline, verdict)) = state.deadline() else {
+                // Streams of HTTP/2 end in tasks of their own, and nobody wakes this one when the last of them is over.
                 while timer.as_mut().poll(context).is_ready() {
                     timer.as_mut().reset(Instant::now() + bounds.idle);
                 }

@@ -14,7 +14,7 @@ use super::connection::Bounds;
 use super::connections::Connections;
 use super::tls::Tls;
 use super::{HttpService, connection};
-use crate::config;
+use crate::config::{self, InvalidConfig};
 
 /// What connections are to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
@@ -27,13 +27,18 @@ enum Stage {
 }
 
 /// Accepts connections until `stop` completes, turns `/readyz` red, goes on for `drain_pause`, and then lets what runs
-/// finish. With `tls` in the configuration it speaks nothing else: where the certificate cannot be used it says so in the
-/// log, and serves nobody.
-pub async fn serve(listener: TcpListener, service: HttpService, config: &config::Http, stop: impl Future<Output = ()>) {
-    match Tls::start(config) {
-        Ok(tls) => serve_by(tls, listener, service, config, stop).await,
-        Err(error) => tracing::error!(target: "mcp_runtime::http", %error, "nobody is served"),
-    }
+/// finish. With `tls` in the configuration it speaks nothing else.
+///
+/// # Errors
+/// A certificate that cannot be used; then nobody is served.
+pub async fn serve(
+    listener: TcpListener,
+    service: HttpService,
+    config: &config::Http,
+    stop: impl Future<Output = ()>,
+) -> Result<(), InvalidConfig> {
+    serve_by(Tls::start(config)?, listener, service, config, stop).await;
+    Ok(())
 }
 
 /// As [`serve`], with what was made of the certificate.

@@ -55,6 +55,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     service.set_direct(!has("--rmcp"));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     ready(listener.local_addr()?, issued.key.expose());
-    http::serve(listener, service, &protected.config().http, std::future::pending()).await;
+    http::serve(listener, service, &protected.config().http, std::future::pending()).await?;
     Ok(())
 }

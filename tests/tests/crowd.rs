@@ -4,14 +4,14 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use mcp_tests::http::Connection;
+use mcp_tests::http::{Connection, Request};
+use mcp_tests::message::call;
+use mcp_tests::process::{Key, Serving, Site};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use serde_json::json;
-
-use crate::Fixture;
+use serde_json::{Value, json};
 
 const IDLE: usize = 9_800;
 const SLOW: usize = 200;
@@ -45,7 +45,31 @@ fn resident(pid: u32) -> usize {
     line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
 }
 
+/// A server that runs, and a key for everything.
+struct Fixture {
+    serving: Serving,
+    key: Key,
+    _site: Site,
+}
+
 impl Fixture {
+    fn start(config: &str) -> Self {
+        let site = Site::new(env!("CARGO_BIN_EXE_fixture"), config);
+        let key = site.issue("tester", &["*"]);
+        let serving = site.serve();
+        Self { serving, key, _site: site }
+    }
+
+    fn request_for(&self, tool: &str, arguments: Value) -> Request {
+        self.serving.request().key(&self.key.key).message(&call(1, tool, arguments))
+    }
+
+    /// The server still answers a normal call.
+    fn assert_alive(&self) {
+        let answer = self.serving.ask(&self.key, &call(99, "ping", json!({})));
+        assert_eq!(answer["result"]["content"][0]["text"], "pong", "{answer}");
+    }
+
     /// Calls on connections of their own; each is answered soon.
     fn assert_serves(&self, calls: usize) {
         for _ in 0..calls {
@@ -95,18 +119,18 @@ fn ten_thousand_connections() {
         }
         slow.push(stream);
     }
-    let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !is_over.load(Ordering::Relaxed) {
-                for stream in &mut slow {
+        // Dropped with this scope, whichever way that ends.
+        let (_on, is_over) = channel::<()>();
+        let slow = &mut slow;
+        scope.spawn(move || {
+            while is_over.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
+                for stream in &mut *slow {
                     stream.write_all(b"x").unwrap();
                 }
-                std::thread::sleep(Duration::from_secs(1));
             }
         });
         fixture.assert_serves(200);
-        is_over.store(true, Ordering::Relaxed);
     });
 
     // Those that were there still are.
