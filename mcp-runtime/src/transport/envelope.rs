@@ -209,6 +209,10 @@ pub(crate) fn read(body: &Bytes) -> Result<Envelope, Rejection> {
         return Err(rejected(INVALID_REQUEST, "`method` is longer than any of MCP's"));
     }
     let known = METHODS.binary_search(&method.as_str()).map_or("unknown", |index| METHODS[index]);
+    // Without one it would be a notification of that name: taken, never answered, and its caller waits.
+    if id.is_none() && known != "unknown" && !known.starts_with("notifications/") {
+        return Err(rejected(INVALID_REQUEST, "a request of this method needs an `id`"));
+    }
     let is_call = known == "tools/call";
     let params = member("params");
     if params.is_some_and(|params| !params.get().starts_with('{')) {
@@ -403,6 +407,8 @@ mod tests {
             (r#"{"jsonrpc":"2.0","id":1,"method":"ping","extra":{"a":1,"a":2}}"#, -32600),
             (r#"{"jsonrpc":"2.0","id":1}"#, -32600),
             (r#"{"jsonrpc":"2.0","id":1,"method":7}"#, -32600),
+            (r#"{"jsonrpc":"2.0","method":"tools/list"}"#, -32600),
+            (r#"{"jsonrpc":"2.0","method":"made/up"}"#, 0),
             (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":[1]}"#, -32602),
             (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":5}}"#, -32602),
             (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call"}"#, -32602),

@@ -123,6 +123,12 @@ pub(super) static CASES: &[Case] = &[
     case("an id that is a fraction", Body(r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#), REQUEST),
     case("an id that is an object", Body(r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#), REQUEST),
     case("an id above the integers", Body(r#"{"jsonrpc":"2.0","id":9223372036854775808,"method":"ping"}"#), REQUEST),
+    case("a request without an id", Body(r#"{"jsonrpc":"2.0","method":"ping"}"#), REQUEST),
+    case(
+        "a call without an id",
+        Body(r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"ping","arguments":{}}}"#),
+        REQUEST,
+    ),
     case("an id twice", Body(r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#), REQUEST),
     case("a method twice", Body(r#"{"jsonrpc":"2.0","id":1,"method":"ping","method":"ping"}"#), REQUEST),
     case(
