@@ -45,7 +45,7 @@ pub(crate) fn check(metadata: &Value, chinook: Option<&Path>) -> Result {
     };
 
     let folder = Folder::new(&target)?;
-    let revenue = Revenue { program, state: folder.0.join("state") };
+    let revenue = Example { program, state: folder.0.join("state") };
     let server = revenue.serve(&[])?;
     let mut failed = Vec::new();
     let mut keys = Vec::new();
@@ -91,7 +91,7 @@ pub(crate) fn check(metadata: &Value, chinook: Option<&Path>) -> Result {
 }
 
 /// Serves a copy of the database and asks the same of it in two ways.
-fn figures(revenue: &Revenue, tools: &tools::Tools, database: &Path) -> Result {
+fn figures(revenue: &Example, tools: &tools::Tools, database: &Path) -> Result {
     let read = || fs::read(database).map_err(|error| format!("{}: {error}", database.display()));
     let before = read()?;
     let server = revenue.serve(&["--db", &database.to_string_lossy()])?;
@@ -117,13 +117,13 @@ pub(crate) fn script(command: &mut std::process::Command) -> Result {
     if status.success() { Ok(()) } else { Err(format!("the script failed: {status}")) }
 }
 
-/// The example server's binary and its state.
-struct Revenue {
-    program: PathBuf,
-    state: PathBuf,
+/// An example server's binary and its state.
+pub(crate) struct Example {
+    pub(crate) program: PathBuf,
+    pub(crate) state: PathBuf,
 }
 
-impl Revenue {
+impl Example {
     fn command(&self, words: &[&str]) -> std::process::Command {
         let mut command = child::command(&self.program);
         command.args(words).arg("--state").arg(&self.state).env_remove("MCP_API_KEY");
@@ -131,7 +131,7 @@ impl Revenue {
     }
 
     /// Issues a key from a process of its own, beside the running server.
-    fn key(&self, agent: &str, scopes: &[&str]) -> Result<String> {
+    pub(crate) fn key(&self, agent: &str, scopes: &[&str]) -> Result<String> {
         let mut command = self.command(&["keys", "issue", "--json", "--agent", agent]);
         for scope in scopes {
             command.args(["--scope", scope]);
@@ -142,7 +142,7 @@ impl Revenue {
     }
 
     /// Starts to serve on a free port.
-    fn serve(&self, options: &[&str]) -> Result<Server> {
+    pub(crate) fn serve(&self, options: &[&str]) -> Result<Server> {
         let mut command = self.command(&["serve", "--http", "127.0.0.1:0"]);
         Server::start(command.args(options))
     }

@@ -11,6 +11,7 @@ mod conformance;
 mod connections;
 mod dependencies;
 mod fuzz;
+mod fuzzer;
 mod http;
 mod hygiene;
 mod instructions;

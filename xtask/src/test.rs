@@ -9,7 +9,8 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    Result, child, clients, conformance, dependencies, fuzz, instructions, oauth, observability, root, target, tools,
+    Result, child, clients, conformance, dependencies, fuzz, fuzzer, instructions, oauth, observability, root, target,
+    tools,
 };
 
 /// The whole run; a step gets what is left of it where that is less than its own limit.
@@ -28,7 +29,7 @@ struct Step {
     run: fn(&Context) -> Result,
 }
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     Step {
         name: "tools",
         about: "Python, Node and the clients' packages are there, or are installed",
@@ -79,6 +80,13 @@ const STEPS: [Step; 13] = [
         minutes: 20,
         long: false,
         run: |context| conformance::check(&context.metadata),
+    },
+    Step {
+        name: "fuzzer",
+        about: "mcp-fuzzer against the server of everything; what it is answered is judged by the schemas",
+        minutes: 15,
+        long: false,
+        run: |context| fuzzer::check(&context.metadata),
     },
     Step {
         name: "observability",

@@ -28,6 +28,8 @@ pub(crate) struct Tools {
     pub(crate) typescript: PathBuf,
     /// A folder with the conformance suite.
     pub(crate) conformance: PathBuf,
+    /// Python with mcp-fuzzer installed: what it needs does not go with the SDK.
+    pub(crate) fuzzer: PathBuf,
 }
 
 /// Installs what is missing, saying so first, and leaves alone what is there.
@@ -35,12 +37,13 @@ pub(crate) fn install(metadata: &Value) -> Result<Tools> {
     let folder = target(metadata)?.join("clients");
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     debian()?;
-    let python = python(&folder.join("python"))?;
+    let fuzzer = python(&folder.join("fuzzer"), "tests/clients/fuzzer", "mcp_fuzzer")?;
+    let python = python(&folder.join("python"), "tests/clients/python", "mcp")?;
     let node = node(&folder.join("node"))?;
     let typescript = typescript(&folder.join("typescript"), &node)?;
     let conformance = folder.join("conformance");
     packages(&conformance, "tests/conformance", |folder| folder.join(SUITE).is_file())?;
-    Ok(Tools { python, node, typescript, conformance })
+    Ok(Tools { python, node, typescript, conformance, fuzzer })
 }
 
 /// Programs, by the names of Debian's packages.
@@ -114,18 +117,19 @@ fn python_version() -> Result<(u32, u32)> {
     }
 }
 
-/// A virtual environment with the Python SDK.
-fn python(folder: &Path) -> Result<PathBuf> {
-    let pins = root().join("tests/clients/python/requirements.txt");
+/// A virtual environment with the packages that a folder of ours pins; one of them is imported to see that it works.
+fn python(folder: &Path, from: &str, module: &str) -> Result<PathBuf> {
+    let pins = root().join(from).join("requirements.txt");
     let program = folder.join("bin/python");
     let (major, minor) = python_version()?;
     let wanted = format!("# Python {major}.{minor}\n{}", read(&pins)?);
-    let works = || child::output(child::command(&program).args(["-c", "import mcp"]), MINUTE).is_ok();
+    let import = format!("import {module}");
+    let works = || child::output(child::command(&program).args(["-c", &import]), MINUTE).is_ok();
     if is_stamped(folder, &wanted) && works() {
-        println!("the Python SDK is there: {}", folder.display());
+        println!("the packages of {from} are there: {}", folder.display());
         return Ok(program);
     }
-    println!("installing the Python SDK from PyPI into {}", folder.display());
+    println!("installing the packages of {from} from PyPI into {}", folder.display());
     child::run(child::command("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
     let install = ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "-r"];
     twice(|| child::run(child::command(&program).args(install).arg(&pins)))?;
