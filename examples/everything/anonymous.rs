@@ -23,6 +23,9 @@ struct Options {
     /// Let everybody on this machine in, without a key
     #[arg(long, required = true)]
     no_auth: bool,
+    /// For tests: without this toolkit's own way for calls of 2026-07-28, so that rmcp answers them like all the rest
+    #[arg(long)]
+    through_rmcp: bool,
     /// Listen here; port 0 lets the system pick
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787")]
     http: SocketAddr,
@@ -39,6 +42,9 @@ pub(crate) async fn serve(server: impl Server) -> mcp_runtime::Result {
     let options = Options::parse();
     if !options.http.ip().is_loopback() {
         Err(format!("{OPTION} lets everybody in, so it serves this machine alone, and {} is not that", options.http))?;
+    }
+    if options.through_rmcp {
+        mcp_runtime::testing::serve_through_rmcp();
     }
     let mut config = Config::load(options.config.as_deref())?;
     config.http.address = options.http;

@@ -1,4 +1,5 @@
-//! The official conformance suite against the server of everything, for both revisions that are served.
+//! The official conformance suite against the server of everything, for both revisions that are served, and by both ways
+//! that calls of the newer one are served by.
 
 use std::{
     fs,
@@ -22,11 +23,14 @@ pub(crate) fn check(metadata: &Value) -> Result {
     child::run(child::cargo().args(["build", "--locked", "--bin", "everything"]))?;
     let program = target(metadata)?.join("debug").join(format!("everything{}", std::env::consts::EXE_SUFFIX));
     let mut failed = Vec::new();
-    for (revision, scored) in REVISIONS {
-        println!("-- {revision}");
+    let ways: [(&str, &[&str]); 2] = [("", &[]), ("-through-rmcp", &["--through-rmcp"])];
+    for ((revision, scored), (way, options)) in REVISIONS.into_iter().flat_map(|of| ways.map(|way| (of, way))) {
+        println!("-- {revision}{way}");
         // A server of its own for each: none inherits what another revision's clients left.
-        let server = Server::start(child::command(&program).args(["serve", "--no-auth", "--http", "127.0.0.1:0"]))?;
-        let results = tools.conformance.join(format!("results-{revision}"));
+        let mut command = child::command(&program);
+        command.args(["serve", "--no-auth", "--http", "127.0.0.1:0"]).args(options);
+        let server = Server::start(&mut command)?;
+        let results = tools.conformance.join(format!("results-{revision}{way}"));
         let ran = suite(&tools, &server.url, revision, &results).and_then(|()| {
             let found = scenarios(&results)?;
             // An empty run would pass as well.
@@ -35,7 +39,7 @@ pub(crate) fn check(metadata: &Value) -> Result {
         let stopped = server.stop(ran.is_err());
         if let Err(error) = ran.and(stopped.map(drop)) {
             println!("{error}");
-            failed.push(revision);
+            failed.push(format!("{revision}{way}"));
         }
     }
     if failed.is_empty() { Ok(()) } else { Err(format!("does not conform: {}", failed.join(", "))) }
