@@ -1,5 +1,6 @@
 //! Which names, origins, methods and paths are served.
 
+use mcp_tests::http::Connection;
 use mcp_tests::message::call;
 use serde_json::json;
 
@@ -101,15 +102,19 @@ fn one_path_and_one_method_are_served() {
         assert_eq!(response.status, 405, "{method}");
         assert_eq!(response.header("allow"), Some("POST"));
     }
+    // Its answer says how long a body would be, and has none.
+    let mut connection = Connection::open(fixture.serving.address);
+    connection.send(&request().to("HEAD", "/mcp").bytes()).unwrap();
+    assert_eq!(connection.head().unwrap().status, 405);
     for path in ["/", "/mcp/", "/MCP", "/mcp/x", "//mcp", "/%6Dcp", "/mcp/../mcp", "/metrics", "/admin"] {
         assert_eq!(request().to("POST", path).send().status, 404, "{path}");
     }
     assert_eq!(request().to("POST", "/mcp?x=1").send().status, 200);
     let outcomes: Vec<_> = fixture.audit().records().iter().map(|record| record["outcome"].clone()).collect();
     assert_eq!(
-        (outcomes.len(), &outcomes[7]),
-        (8, &json!("OK")),
-        "seven methods, no path, and the one that was a call"
+        (outcomes.len(), &outcomes[8]),
+        (9, &json!("OK")),
+        "eight methods, no path, and the one that was a call"
     );
 }
 
