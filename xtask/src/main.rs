@@ -57,7 +57,8 @@ cargo xtask bench connections
     what it takes otherwise, in turn, as a Markdown table.
 
 cargo xtask bench call
-    What the steps of a call cost in process, with their allocations, as a Markdown table.
+    What the steps of a call cost in process, with their allocations; then what changes from two
+    tools to a thousand, and with the number of agents, as Markdown tables.
 
 cargo xtask bench auth
     What it costs to know who calls: an API key, a token that was seen before, a token at first

@@ -1,8 +1,12 @@
 //! A tool with ten arguments that does nothing, behind three limits; and the same among many.
 
+mod thousand;
+
 use mcp_runtime::{Json, server};
 use schemars::JsonSchema;
 use serde::Serialize;
+
+pub use thousand::Thousand;
 
 /// What comes back.
 #[derive(Clone, Debug, Serialize, JsonSchema)]

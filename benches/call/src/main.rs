@@ -1,13 +1,15 @@
 //! The steps of one call in process: nanoseconds and allocations of each, and of all of them together; then what changes
-//! with the number of agents, and how much memory one that is idle takes.
+//! with the number of tools and of agents, and how much memory one that is idle takes.
 //!
 //! `cargo xtask bench call` prints the tables.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use bench_call::{ARGUMENTS, One, body, filed};
+use bench_call::{ARGUMENTS, One, Thousand, body, filed};
+use bytes::Bytes;
 use http::request::Parts;
+use http_body_util::Full;
 use mcp_runtime::auth::{ApiKeys, CredentialStore, MemoryStore, NewKey};
 use mcp_runtime::caller::{Agent, Caller};
 use mcp_runtime::config::Config;
@@ -15,7 +17,7 @@ use mcp_runtime::gate::steps::Steps;
 use mcp_runtime::limit::{Bucket, Identity, Limit, Memory};
 use mcp_runtime::record::CallRecord;
 use mcp_runtime::scope::Grants;
-use mcp_runtime::spec::Window;
+use mcp_runtime::spec::{Server, Window};
 use mcp_runtime::telemetry::{Sink, SinkError, Telemetry};
 use mcp_runtime::{Json, Protected};
 
@@ -65,6 +67,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         steps().await?;
+        println!("\n| tools | find one, scopes, ns | three limits, ns | a whole call, ns | allocations |");
+        println!("| --: | --: | --: | --: | --: |");
+        tools(2, One).await?;
+        tools(1_000, Thousand).await?;
         agents();
         Ok(())
     })
@@ -119,6 +125,32 @@ async fn steps() -> Result<(), Box<dyn std::error::Error>> {
         println!("| {name} | {nanos:.0} | {:.0} % | {allocations:.0} |", nanos / sum.nanos * 100.0);
     }
     println!("| **all** | **{:.0}** | | **{:.0}** |", sum.nanos, sum.allocations);
+    Ok(())
+}
+
+/// The same call on a server with more tools: all of it takes as long.
+async fn tools(count: usize, server: impl Server) -> Result<(), Box<dyn std::error::Error>> {
+    let store: Arc<dyn CredentialStore> = Arc::new(MemoryStore::new());
+    let new =
+        NewKey { agent: "reporting".into(), scopes: vec!["record.write".into()], on_behalf_of: None, lifetime: None };
+    let issued = store.issue(&new).await?;
+    let keys = Arc::new(ApiKeys::start(store).await?);
+    let protected = Protected::with_telemetry(server, Config::default(), Telemetry::new().sink(Nowhere))?;
+    let caller = Caller::new(Agent::key("reporting")?, "key").with_grants(Grants::with_wildcards(["record.write"])?);
+    let steps = Steps::new(protected.gate(), "file", Arc::new(caller));
+    let scopes = measure(|| (), |()| steps.scopes());
+    let limits = measure(|| (), |()| steps.limits());
+    let service = protected.http(keys);
+    let body = Bytes::from(body("file", ARGUMENTS));
+    let mut parts = parts(issued.key.expose());
+    parts.headers.insert("host", http::HeaderValue::from_static("127.0.0.1:8787"));
+    let request = || http::Request::from_parts(parts.clone(), Full::new(body.clone()));
+    let status = at_once(service.handle(request())).map(|answer| answer.status());
+    if status != Some(http::StatusCode::OK) {
+        return Err(format!("the call is answered {status:?}").into());
+    }
+    let whole = measure(request, |request| at_once(service.handle(request)));
+    println!("| {count} | {:.0} | {:.0} | {:.0} | {:.0} |", scopes.nanos, limits.nanos, whole.nanos, whole.allocations);
     Ok(())
 }
 
