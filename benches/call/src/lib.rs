@@ -11,8 +11,11 @@ pub use thousand::Thousand;
 /// What comes back.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Filed {
+    /// Under which number.
     pub id: u32,
+    /// What it is about.
     pub title: String,
+    /// What has become of it.
     pub state: String,
 }
 
