@@ -217,6 +217,7 @@ mod tests {
             record.trace = trace.map(|(trace, span)| Traced { trace, span, sampled: true });
             record.arguments_digest = digest.map(Digest);
             record.revision = Some("2026-07-28");
+            record.http_version = Some("2");
             let window = Window::new(10, 60, 20);
             record.quota = quota.map(|remaining| Quota { bucket: Bucket::Agent, window, remaining, reset: std::time::Duration::ZERO });
             if is_bare {

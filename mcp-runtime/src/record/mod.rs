@@ -127,6 +127,9 @@ pub struct CallRecord {
     pub via: Via,
     /// The revision of the protocol, if the client named one that MCP has.
     pub revision: Option<&'static str>,
+    /// The version of HTTP that it came over: `1.0`, `1.1` or `2`; `None` for one that came another way. It is for metrics
+    /// and spans: what a record serializes as does not have it.
+    pub http_version: Option<&'static str>,
     /// The JSON-RPC method; `unknown` for one that MCP does not have.
     pub method: &'static str,
     /// The tool; `None` if the request names none of this server's, so that no client makes up names of its own.
@@ -310,6 +313,7 @@ pub(crate) fn sample(outcome: &'static str) -> CallRecord {
         correlation: Correlation::new(),
         via: Via::Process,
         revision: None,
+        http_version: None,
         method: "tools/call",
         tool: Some("find"),
         caller: Arc::new(Caller::new(agent, "k1").on_behalf_of("carol").expect("a name")),

@@ -15,7 +15,7 @@ const MAX_NAME_BYTES: usize = 256;
 
 /// Where a request came from. Kept only where an [`Observer`](crate::telemetry::Observer) follows traces.
 ///
-/// Everything in here but the address and the version is the client's own word, bounded and otherwise as it came: nothing
+/// Everything in here but the address is the client's own word, bounded and otherwise as it came: nothing
 /// may be decided by it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -30,8 +30,6 @@ pub struct Origin {
     pub client: Option<IpAddr>,
     /// The port of the peer, unless that is a proxy.
     pub client_port: Option<u16>,
-    /// The version of HTTP: `1.1`, `2`.
-    pub http_version: Option<&'static str>,
     /// The session, of a revision that has some.
     pub session: Option<Box<str>>,
     /// The prompt or the resource that is asked for.
@@ -64,12 +62,6 @@ impl Origin {
         self.session = within(header("mcp-session-id"), MAX_NAME_BYTES);
         self.client = Some(client);
         self.client_port = (peer.ip().to_canonical() == client && peer.port() > 0).then(|| peer.port());
-        self.http_version = match request.version {
-            http::Version::HTTP_10 => Some("1.0"),
-            http::Version::HTTP_11 => Some("1.1"),
-            http::Version::HTTP_2 => Some("2"),
-            _ => None,
-        };
     }
 }
 

@@ -41,12 +41,29 @@ struct Draft {
 impl Recording {
     /// The record of a request that has just arrived. Until somebody knows better it says that it was cancelled.
     pub(crate) fn new(sinks: &Arc<Sinks>, caller: &Arc<Caller>, correlation: Correlation, via: Via) -> Self {
+        Self::over(sinks, caller, correlation, via, None)
+    }
+
+    /// The record of a request that came over this version of HTTP.
+    #[cfg(feature = "http")]
+    pub(crate) fn over_http(sinks: &Arc<Sinks>, caller: &Arc<Caller>, version: http::Version) -> Self {
+        Self::over(sinks, caller, Correlation::new(), Via::Http, http_version(version))
+    }
+
+    fn over(
+        sinks: &Arc<Sinks>,
+        caller: &Arc<Caller>,
+        correlation: Correlation,
+        via: Via,
+        http_version: Option<&'static str>,
+    ) -> Self {
         let record = CallRecord {
             time: Timestamp::now(),
             request: String::new(),
             correlation,
             via,
             revision: None,
+            http_version,
             method: "unknown",
             tool: None,
             caller: Arc::clone(caller),
@@ -276,6 +293,17 @@ impl Drop for Open {
     }
 }
 
+/// A version of HTTP, as the conventions of OpenTelemetry name it.
+#[cfg(feature = "http")]
+pub(crate) fn http_version(version: http::Version) -> Option<&'static str> {
+    match version {
+        http::Version::HTTP_10 => Some("1.0"),
+        http::Version::HTTP_11 => Some("1.1"),
+        http::Version::HTTP_2 => Some("2"),
+        _ => None,
+    }
+}
+
 /// The JSON-RPC error that an outcome is answered with, where nobody said more: only calls can fail with a result.
 fn rpc_code(record: &CallRecord) -> Option<i32> {
     let is_call = record.method == "tools/call";
@@ -286,5 +314,17 @@ fn rpc_code(record: &CallRecord) -> Option<i32> {
         code::OVERLOADED | code::UNAVAILABLE => Some(503),
         code::INTERNAL | code::TIMEOUT => Some(-32603),
         _ => None,
+    }
+}
+
+#[cfg(all(test, feature = "http"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_http_have_few_names() {
+        use http::Version;
+        let versions = [Version::HTTP_09, Version::HTTP_10, Version::HTTP_11, Version::HTTP_2, Version::HTTP_3];
+        assert_eq!(versions.map(http_version), [None, Some("1.0"), Some("1.1"), Some("2"), None]);
     }
 }

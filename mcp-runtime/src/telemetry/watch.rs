@@ -79,6 +79,8 @@ pub struct Begun<'a> {
     pub via: Via,
     /// The revision of the protocol.
     pub revision: Option<&'static str>,
+    /// The version of HTTP: `1.0`, `1.1` or `2`.
+    pub http_version: Option<&'static str>,
     /// The JSON-RPC method; `unknown` for one that MCP does not have.
     pub method: &'static str,
     /// The tool; `None` if the request names none of this server's.
@@ -97,6 +99,7 @@ impl<'a> Begun<'a> {
             correlation: record.correlation,
             via: record.via,
             revision: record.revision,
+            http_version: record.http_version,
             method: record.method,
             tool: record.tool,
             caller: &record.caller,

@@ -69,6 +69,7 @@ fn what_was_decided_is_counted_by_tool_and_code() {
     assert_eq!(durations(&[("error_type", "tool_error"), ("gen_ai_operation_name", "execute_tool")]), 6.0);
     assert_eq!(durations(&[("error_type", "-32602"), ("rpc_response_status_code", "-32602")]), 1.0);
     assert_eq!(durations(&[("mcp_method_name", "tools/list"), ("network_transport", "tcp")]), 1.0);
+    assert_eq!(durations(&[("network_protocol_name", "http"), ("network_protocol_version", "1.1")]), 16.0);
     assert_eq!(page.sum("mcp_server_operation_duration_seconds_bucket", &[("le", "+Inf")]), 16.0);
     assert_eq!(page.sum("mcp_runtime_refused_total", &[("reason", "missing")]), 1.0);
     assert_eq!(page.sum("mcp_runtime_refused_total", &[("reason", "invalid")]), 1.0);

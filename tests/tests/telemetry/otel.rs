@@ -174,6 +174,7 @@ fn metrics_and_logs_come_with_them() {
         ("mcp.protocol.version", "2026-07-28"),
         ("network.transport", "tcp"),
         ("network.protocol.name", "http"),
+        ("network.protocol.version", "1.1"),
     ];
     known(&attributes(&served.attributes), &expected, &[]);
     let denied = histogram.data_points.iter().find(|point| point.count == 1).expect("one call");

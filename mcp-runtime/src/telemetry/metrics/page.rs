@@ -42,6 +42,7 @@ fn convention(series: &Series) -> Group {
         ("mcp_protocol_version", key.revision.and_then(owned)),
         ("network_transport", convention::transport(key.via).and_then(owned)),
         ("network_protocol_name", convention::protocol(key.via).and_then(owned)),
+        ("network_protocol_version", key.http_version.and_then(owned)),
     ]
 }
 

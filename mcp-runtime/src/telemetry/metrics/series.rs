@@ -26,6 +26,7 @@ pub(super) struct Key {
     pub(super) rpc_code: Option<i32>,
     pub(super) via: Via,
     pub(super) revision: Option<&'static str>,
+    pub(super) http_version: Option<&'static str>,
 }
 
 /// Where a text stands. Two texts may be equal and stand in two places: then there are two series, which the page adds up.
@@ -38,6 +39,7 @@ struct Id {
     tool: Place,
     outcome: Place,
     revision: Place,
+    http_version: Place,
     rpc_code: Option<i32>,
     decision: Decided,
     via: Via,
@@ -49,8 +51,8 @@ fn place(text: &'static str) -> Place {
 
 impl Key {
     fn of(record: &CallRecord) -> Self {
-        let CallRecord { method, tool, decision, outcome, rpc_code, via, revision, .. } = *record;
-        Self { method, tool, decision, outcome, rpc_code, via, revision }
+        let CallRecord { method, tool, decision, outcome, rpc_code, via, revision, http_version, .. } = *record;
+        Self { method, tool, decision, outcome, rpc_code, via, revision, http_version }
     }
 
     fn id(&self) -> Id {
@@ -59,6 +61,7 @@ impl Key {
             tool: self.tool.map_or((0, 0), place),
             outcome: place(self.outcome),
             revision: self.revision.map_or((0, 0), place),
+            http_version: self.http_version.map_or((0, 0), place),
             rpc_code: self.rpc_code,
             decision: self.decision,
             via: self.via,
@@ -75,6 +78,7 @@ impl Key {
             rpc_code: None,
             via: Via::Process,
             revision: None,
+            http_version: None,
         }
     }
 }

@@ -65,7 +65,7 @@ impl Instruments {
     pub(super) fn count(&self, record: &CallRecord) {
         let tool = record.tool.map(|tool| KeyValue::new("gen_ai.tool.name", tool));
         let method = KeyValue::new("mcp.method.name", record.method);
-        let mut attributes = Vec::with_capacity(8);
+        let mut attributes = Vec::with_capacity(9);
         attributes.push(method.clone());
         attributes.extend(tool.clone());
         let texts = [
@@ -73,6 +73,7 @@ impl Instruments {
             ("mcp.protocol.version", record.revision),
             ("network.transport", convention::transport(record.via)),
             ("network.protocol.name", convention::protocol(record.via)),
+            ("network.protocol.version", record.http_version),
         ];
         attributes.extend(texts.into_iter().filter_map(|(name, text)| Some(KeyValue::new(name, text?))));
         if let Some(error) = convention::error_type(record.method, record.outcome, record.rpc_code) {

@@ -113,7 +113,7 @@ fn attributes(request: &Begun<'_>) -> Vec<KeyValue> {
         ("mcp.protocol.version", request.revision),
         ("network.transport", convention::transport(*via)),
         ("network.protocol.name", convention::protocol(*via)),
-        ("network.protocol.version", origin.http_version),
+        ("network.protocol.version", request.http_version),
     ];
     let mut all: Vec<KeyValue> = Vec::with_capacity(20);
     all.extend(texts.into_iter().filter_map(|(name, text)| Some(KeyValue::new(name, text?))));

@@ -23,9 +23,9 @@ use super::version::{self, SESSION};
 use crate::auth::Authenticate;
 use crate::caller::Caller;
 use crate::config::{self, RateLimited};
-use crate::error::{Correlation, code};
+use crate::error::code;
 use crate::gate::Gate;
-use crate::record::{Recording, Via};
+use crate::record::Recording;
 use crate::transport::adapter::Adapter;
 use crate::transport::envelope::{self, Envelope};
 use crate::transport::exchange::Exchange;
@@ -110,7 +110,7 @@ impl Backend {
     /// The stream of a session (GET), or its end (DELETE). It leaves one record.
     pub(super) async fn session(&self, parts: Parts, sender: Sender) -> Answer {
         let caller = &sender.caller;
-        let recording = Recording::new(self.gate.sinks(), caller, Correlation::new(), Via::Http);
+        let recording = Recording::over_http(self.gate.sinks(), caller, parts.version);
         let is_stream = parts.method == Method::GET;
         recording.identify(if is_stream { "session/stream" } else { "session/end" }, "");
         if let Err(failure) = self.gate.charge_request(caller) {

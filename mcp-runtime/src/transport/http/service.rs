@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::future::{BoxFuture, Either, select};
 use http::header::{AUTHORIZATION, HeaderValue};
 use http::request::Parts;
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, StatusCode, Version};
 use http_body::Body;
 use tokio::sync::Semaphore;
 
@@ -28,7 +28,7 @@ use super::{body, cut_off, held, version};
 use crate::auth::{self, Authenticate, Effort, InvalidReason, Refusal, verify};
 use crate::caller::Caller;
 use crate::config::Config;
-use crate::error::{Correlation, code};
+use crate::error::code;
 use crate::gate::Gate;
 use crate::input::StateKey;
 use crate::record::{Recording, Via};
@@ -227,13 +227,13 @@ impl Inner {
         // Nothing behind this point sees the credential, but a stream that looks at it again.
         let credential = parts.headers.remove(AUTHORIZATION);
         let sender = Sender { caller: Arc::clone(&caller), credential };
-        let Some(place) = place else { return self.crowded(&caller) };
+        let Some(place) = place else { return self.crowded(&caller, parts.version) };
         let mut answer = if is_post {
             self.while_let_in(&caller, self.of_caller(peer, parts, body, sender)).await
         } else if is_served {
             self.while_let_in(&caller, Box::pin(self.backend.session(parts, sender))).await
         } else {
-            self.wrong_method(&caller)
+            self.wrong_method(&caller, parts.version)
         };
         if answer.extensions_mut().remove::<Standing>().is_some() {
             return answer;
@@ -242,8 +242,8 @@ impl Inner {
     }
 
     /// A request of a known caller that there is no room for: it is recorded, and costs what any request does.
-    fn crowded(&self, caller: &Arc<Caller>) -> Answer {
-        let recording = Recording::new(self.gate.sinks(), caller, Correlation::new(), Via::Http);
+    fn crowded(&self, caller: &Arc<Caller>, version: Version) -> Answer {
+        let recording = Recording::over_http(self.gate.sinks(), caller, version);
         match Exchange::unreadable(&self.gate, caller, &recording) {
             Ok(()) => {
                 recording.decide(code::OVERLOADED);
@@ -275,8 +275,8 @@ impl Inner {
     }
 
     /// A method that nobody may use, of a known caller: it is recorded.
-    fn wrong_method(&self, caller: &Arc<Caller>) -> Answer {
-        let recording = Recording::new(self.gate.sinks(), caller, Correlation::new(), Via::Http);
+    fn wrong_method(&self, caller: &Arc<Caller>, version: Version) -> Answer {
+        let recording = Recording::over_http(self.gate.sinks(), caller, version);
         match Exchange::unreadable(&self.gate, caller, &recording) {
             Ok(()) => reply::method_not_allowed(),
             Err(failure) => reply::too_many_requests(None, &failure),
@@ -302,7 +302,7 @@ impl Inner {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let caller = &sender.caller;
-        let recording = Recording::new(self.gate.sinks(), caller, Correlation::new(), Via::Http);
+        let recording = Recording::over_http(self.gate.sinks(), caller, parts.version);
         if let Some(revision) = version::claimed(&parts.headers) {
             recording.speaks(revision);
         }
