@@ -14,7 +14,7 @@ use crate::auth::{CredentialStore, Revocation, Target};
 use crate::caller::{Agent, Caller, Source};
 use crate::config::Config;
 use crate::error::Correlation;
-use crate::record::{Recording, Redacted, Via};
+use crate::record::{CallRecord, Recording, Redacted, Via};
 use crate::spec::ServerSpec;
 use crate::telemetry::audit::query::of_operator;
 use crate::telemetry::{Sinks, Telemetry};
@@ -126,7 +126,7 @@ fn note(config: &Config, spec: &ServerSpec, path: &Path, key: &[u8; 32], done: &
     let caller = Arc::new(Caller::new(operator, "operator"));
     let sinks = Arc::new(Sinks::start(&config, spec, Telemetry::new(), key)?);
     let recording = Recording::new(&sinks, &caller, Correlation::new(), Via::Operator);
-    recording.decide("OK");
+    recording.decide(CallRecord::OK);
     recording.edit(|entry| {
         entry.time = done.at;
         entry.method = "revoke";

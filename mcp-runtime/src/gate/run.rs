@@ -16,10 +16,7 @@ use crate::error::{Failure, code};
 use crate::input::{Client, End};
 use crate::output::Answer;
 use crate::policy::ToolPolicy;
-use crate::record::Recording;
-
-/// The outcome of a call that its client has to answer questions for.
-const INPUT_REQUIRED: &str = "INPUT_REQUIRED";
+use crate::record::{CallRecord, Recording};
 
 /// Runs what the generated code prepared, within time, and whatever it does.
 pub(super) async fn run(
@@ -56,7 +53,7 @@ pub(super) fn suspended(end: End, client: Option<&Client>, recording: &Recording
     let end = match end {
         End::Asked(questions) => match client.map_or(Ok(None), Client::state) {
             Ok(state) => {
-                recording.decide(INPUT_REQUIRED);
+                recording.decide(CallRecord::INPUT_REQUIRED);
                 return Outcome::InputRequired(Box::new(InputRequiredResult::new(Some(questions), state)));
             }
             Err(end) => end,

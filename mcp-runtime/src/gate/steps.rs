@@ -15,7 +15,7 @@ use crate::caller::Caller;
 use crate::context::CallContext;
 use crate::error::Correlation;
 use crate::output::{Answer, ToolResult};
-use crate::record::{Recording, Via};
+use crate::record::{CallRecord, Recording, Via};
 use crate::transport::http::direct;
 
 /// What one call of a tool consists of.
@@ -94,7 +94,7 @@ impl<'g> Steps<'g> {
         let recording = Recording::new(&self.gate.sinks, &self.caller, Correlation::new(), Via::Process);
         recording.call(Some(tool.spec.name), "1");
         recording.edit(|record| self.gate.record_arguments(record, sent, tool));
-        recording.decide("OK");
+        recording.decide(CallRecord::OK);
     }
 
     /// Writes an answer as HTTP sends it.

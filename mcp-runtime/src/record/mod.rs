@@ -138,7 +138,7 @@ pub struct CallRecord {
     pub caller: Arc<Caller>,
     /// What the gate made of it.
     pub decision: Decided,
-    /// [`OK`](Self::OK), or the error code: the framework's, or the tool's own.
+    /// [`OK`](Self::OK), [`INPUT_REQUIRED`](Self::INPUT_REQUIRED), or the error code: the framework's, or the tool's own.
     pub outcome: &'static str,
     /// The code of the JSON-RPC error that it was answered with; `None` for one that was answered with a result, be it a
     /// tool's error.
@@ -174,6 +174,9 @@ pub struct CallRecord {
 impl CallRecord {
     /// The outcome of a request that was served.
     pub const OK: &'static str = "OK";
+
+    /// The outcome of a call that its client has to answer questions for: no error, and not the end of it.
+    pub const INPUT_REQUIRED: &'static str = "INPUT_REQUIRED";
 
     /// The program that called.
     pub fn agent(&self) -> &Agent {

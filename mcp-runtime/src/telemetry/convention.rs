@@ -11,9 +11,6 @@ use crate::record::{CallRecord, Via};
 /// The buckets of `mcp.server.operation.duration`, in seconds.
 pub(super) const BUCKETS: [f64; 14] = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
 
-/// The outcome of a call that its client has to answer questions for: no error.
-const INPUT_REQUIRED: &str = "INPUT_REQUIRED";
-
 /// `error.type`: the code of the JSON-RPC error, `tool_error` for a result with `isError`, `cancelled` for what was not
 /// answered because nobody waited any more.
 pub(super) fn error_type(method: &str, outcome: &str, rpc_code: Option<i32>) -> Option<Cow<'static, str>> {
@@ -21,7 +18,7 @@ pub(super) fn error_type(method: &str, outcome: &str, rpc_code: Option<i32>) -> 
         return Some(code.to_string().into());
     }
     match outcome {
-        CallRecord::OK | INPUT_REQUIRED => None,
+        CallRecord::OK | CallRecord::INPUT_REQUIRED => None,
         crate::error::code::CANCELLED => Some("cancelled".into()),
         _ if method == "tools/call" => Some("tool_error".into()),
         _ => Some("_OTHER".into()),

@@ -29,6 +29,7 @@ use crate::context::{CallContext, ReportProgress};
 use crate::error::{Failure, code};
 use crate::gate::{Gate, Request, panic_text};
 use crate::input::{Binding, Client, Road, Rounds, SharedLevel, StateKey, from_model};
+use crate::record::CallRecord;
 
 /// A gate as rmcp serves it.
 #[derive(Clone)]
@@ -121,7 +122,7 @@ impl Adapter {
         let running = AssertUnwindSafe(async move { run().await }).catch_unwind();
         let failure = match tokio::time::timeout(self.gate.tools().spec().timeout, running).await {
             Ok(Ok(Ok(done))) => {
-                recording.decide("OK");
+                recording.decide(CallRecord::OK);
                 return Ok(done);
             }
             Ok(Ok(Err(error))) => {
@@ -196,7 +197,7 @@ impl ServerHandler for Adapter {
             return Err(ErrorData::invalid_params("this list has one page; there is no such cursor", None));
         }
         let tools = self.gate.tools().visible(exchange.caller(), self.list == List::All).collect();
-        exchange.recording().decide("OK");
+        exchange.recording().decide(CallRecord::OK);
         Ok(render::tools(tools))
     }
 

@@ -30,7 +30,7 @@ use super::render;
 use crate::auth::{Authenticate, Refusal, verify};
 use crate::error::{Correlation, Failure, code};
 use crate::gate::Gate;
-use crate::record::{Recording, Via};
+use crate::record::{CallRecord, Recording, Via};
 pub(crate) use end::Signals;
 use end::{End, Questions, Share};
 use handshake::Handshake;
@@ -177,7 +177,7 @@ impl<R: AsyncRead + Send + Unpin> Reader<R> {
         let exchange = Exchange::begin(&self.gate, caller, &envelope, Via::Stdio, recording)
             .map_err(|failure| id.map(|id| limited(Some(id), &failure)))?;
         // What rmcp answers by itself, it answers; a call that the gate never sees was none.
-        exchange.recording().presume(if envelope.is_call() { code::INVALID_REQUEST } else { "OK" });
+        exchange.recording().presume(if envelope.is_call() { code::INVALID_REQUEST } else { CallRecord::OK });
         let text = line.as_deref().ok().and_then(|line| std::str::from_utf8(line).ok()).unwrap_or_default();
         let Ok(mut message) = envelope::message(text) else {
             exchange.recording().decide(code::INVALID_REQUEST);

@@ -25,7 +25,7 @@ use crate::caller::Caller;
 use crate::config::{self, RateLimited};
 use crate::error::code;
 use crate::gate::Gate;
-use crate::record::Recording;
+use crate::record::{CallRecord, Recording};
 use crate::transport::adapter::Adapter;
 use crate::transport::envelope::{self, Envelope};
 use crate::transport::exchange::Exchange;
@@ -132,7 +132,7 @@ impl Backend {
         let watched = watched(&parts, sender.credential.as_ref());
         let mut answer = translated(service.handle(Request::from_parts(parts, Empty::<Bytes>::new())).await, None);
         if answer.status().is_success() {
-            recording.decide("OK");
+            recording.decide(CallRecord::OK);
         }
         answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if !self::is_stream(answer.headers()) {
@@ -215,12 +215,12 @@ impl Backend {
                 }
                 // What a call comes to is known at its end.
                 if !envelope.is_call() {
-                    exchange.recording().presume("OK");
+                    exchange.recording().presume(CallRecord::OK);
                 }
                 return answer;
             }
         };
-        exchange.recording().presume(if answer.status().is_success() { "OK" } else { code::INVALID_REQUEST });
+        exchange.recording().presume(if answer.status().is_success() { CallRecord::OK } else { code::INVALID_REQUEST });
         self.finish(answer, envelope, &exchange).await
     }
 

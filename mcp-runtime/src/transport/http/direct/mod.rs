@@ -26,7 +26,7 @@ use crate::caller::Caller;
 use crate::config::{Http, RateLimited};
 use crate::context::CallContext;
 use crate::gate::{Gate, Request};
-use crate::record::{Recording, Via};
+use crate::record::{CallRecord, Recording, Via};
 use crate::transport::adapter::Adapter;
 use crate::transport::envelope;
 use crate::transport::exchange::{Exchange, Reply};
@@ -181,7 +181,7 @@ impl Direct {
         recording.identify(message.method.as_str(), &message.id_text());
         match self.gate.charge_request(caller) {
             Ok(()) => {
-                recording.decide("OK");
+                recording.decide(CallRecord::OK);
                 answer()
             }
             Err(failure) => {
