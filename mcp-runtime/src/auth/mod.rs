@@ -307,6 +307,13 @@ pub enum Refusal {
         /// When to try again.
         retry_after: Duration,
     },
+    /// Too many authentications from this address failed (`[auth] failed`), and this one was not even looked at: HTTP 429
+    /// with `Retry-After`.
+    #[error("too many failed authentications from this address")]
+    TooManyFailures {
+        /// When to try again.
+        retry_after: Duration,
+    },
 }
 
 /// Why a credential is not valid, for the server's own log: a client that could tell the reasons apart could probe

@@ -15,16 +15,16 @@ const WHILE: Duration = Duration::from_secs(10);
 const ADDRESSES: usize = 8;
 
 /// The reasons of refusals.
-pub(super) const REASONS: [&str; 4] = ["missing", "malformed", "invalid", "unavailable"];
+pub(super) const REASONS: [&str; 5] = ["missing", "malformed", "invalid", "unavailable", "too_many_failures"];
 
 /// Where the reason of a refusal stands among [`REASONS`].
 pub(super) fn place(refusal: &Refusal) -> usize {
     match refusal {
         Refusal::Missing => 0,
         Refusal::Malformed => 1,
+        Refusal::Invalid(_) => 2,
         Refusal::Unavailable { .. } => 3,
-        // What a later release adds is no good credential either.
-        _ => 2,
+        Refusal::TooManyFailures { .. } => 4,
     }
 }
 
@@ -82,8 +82,8 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 /// Tells what there is to tell. The log may be slow, so that nobody is locked out meanwhile.
 fn tell(mut state: MutexGuard<'_, State>) {
-    let [missing, malformed, invalid, unavailable] = std::mem::take(&mut state.refused);
-    if missing + malformed + invalid + unavailable == 0 {
+    let [missing, malformed, invalid, unavailable, too_many_failures] = std::mem::take(&mut state.refused);
+    if missing + malformed + invalid + unavailable + too_many_failures == 0 {
         return;
     }
     let addresses = std::mem::take(&mut state.addresses);
@@ -98,6 +98,7 @@ fn tell(mut state: MutexGuard<'_, State>) {
         malformed,
         invalid,
         unavailable,
+        too_many_failures,
         from = from.join(", "),
         "requests without a good credential were refused"
     );
@@ -127,6 +128,7 @@ mod tests {
         for last in 1..=20 {
             count(last, &Refusal::Malformed);
             count(1, &Refusal::Missing);
+            count(1, &Refusal::TooManyFailures { retry_after: WHILE });
         }
         assert_eq!(heard.lines().len(), 1);
         tokio::time::sleep(2 * WHILE).await;
@@ -138,7 +140,8 @@ mod tests {
                 && lines[0].contains("10.0.0.1 1"),
             "{lines:?}"
         );
-        assert!(lines[1].contains("missing=20 malformed=20") && lines[1].contains("10.0.0.1 21"), "{lines:?}");
+        assert!(lines[1].contains("missing=20 malformed=20") && lines[1].contains("10.0.0.1 41"), "{lines:?}");
+        assert!(lines[1].contains("invalid=0 unavailable=0 too_many_failures=20"), "{lines:?}");
         assert!(lines[1].contains("10.0.0.8 1, others") && !lines[1].contains("10.0.0.9"), "{lines:?}");
         // What nobody told of yet, the end does.
         count(1, &Refusal::Missing);

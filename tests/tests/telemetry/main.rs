@@ -9,3 +9,4 @@ mod hostile;
 mod otel;
 mod receiver;
 mod story;
+mod strangers;

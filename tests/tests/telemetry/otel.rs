@@ -22,7 +22,7 @@ const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const SPAN: &str = "b7ad6b7169203331";
 
 /// A site that sends to a collector, and the collector.
-fn site(grpc: bool, keys: &str) -> (Site, Received) {
+pub(crate) fn site(grpc: bool, keys: &str) -> (Site, Received) {
     let (received, address) = Received::listen(grpc);
     let protocol = if grpc { "grpc" } else { "http" };
     let config = format!("[otel]\nendpoint = \"http://{address}\"\nprotocol = \"{protocol}\"\n{keys}");
@@ -30,7 +30,7 @@ fn site(grpc: bool, keys: &str) -> (Site, Received) {
 }
 
 /// Asks a server to stop, which sends what is not sent yet.
-fn stop(mut serving: Serving) {
+pub(crate) fn stop(mut serving: Serving) {
     serving.terminate();
     assert!(serving.wait().success());
 }
@@ -54,7 +54,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Attributes with values that are known beforehand; the others as a set of names.
-fn known(attributes: &Attributes, values: &[(&str, &str)], others: &[&str]) {
+pub(crate) fn known(attributes: &Attributes, values: &[(&str, &str)], others: &[&str]) {
     for (name, value) in values {
         assert_eq!(attributes.get(*name).map(String::as_str), Some(*value), "{name}: {attributes:#?}");
     }
@@ -200,41 +200,6 @@ fn metrics_and_logs_come_with_them() {
     let traced = |record: &Value| spans.iter().any(|span| record["span"] == json!(hex(&span.span_id)));
     assert!(traced(&audit.wait_for(4)), "the audit names the span");
     assert!(!format!("{logs:?}{spans:?}").contains("example.com"));
-}
-
-#[test]
-fn strangers_are_counted_and_told_of_and_a_notification_has_no_id() {
-    let (site, received) = site(true, "interval = \"1h\"");
-    let key = site.issue("reporting", &["echo.say"]);
-    let mut serving = site.serve();
-    let ask = modern(1, "tools/call", json!({"name": "echo", "arguments": {"text": "hi"}}));
-    serving.request().message(&ask).send();
-    serving.request().message(&ask).send();
-    serving.request().key("mcpk_wrong").message(&ask).send();
-    let mut notification = modern(2, "notifications/cancelled", json!({"requestId": 1}));
-    notification.as_object_mut().unwrap().remove("id");
-    serving.request().key(&key.key).message(&notification).send();
-    serving.ask(&key, &ask);
-    serving.terminate();
-    assert!(serving.wait().success());
-
-    let refused = counts(&received.metric("mcp_runtime.refused"));
-    let of = |reason: &str| {
-        let found = refused.iter().filter(|(attributes, _)| attributes["mcp_runtime.reason"] == reason);
-        found.map(|(_, count)| count).sum::<u64>()
-    };
-    assert_eq!((of("missing"), of("invalid") + of("malformed")), (2, 1), "{refused:?}");
-    let logs: Vec<_> = received.logs().iter().map(|log| attributes(&log.attributes)).collect();
-    assert_eq!(logs.len(), 2, "strangers leave no record");
-    for log in &logs {
-        let is_notification = log["mcp.method.name"].starts_with("notifications/");
-        assert_eq!(log.contains_key("jsonrpc.request.id"), !is_notification, "{log:?}");
-    }
-    // The first at once, the others at the end at the latest.
-    let log = serving.log();
-    let told: Vec<_> = log.iter().filter(|line| line.contains("without a good credential")).collect();
-    assert!(told.len() == 2 && told.iter().all(|line| line.contains("127.0.0.1")), "{log:#?}");
-    assert!(told[0].contains("WARN"), "{told:?}");
 }
 
 #[test]

@@ -80,28 +80,25 @@ pub(super) fn refused(refusal: Refusal, challenges: &Challenges) -> Answer {
     let (status, rpc, challenge) = match refusal {
         Refusal::Missing => (StatusCode::UNAUTHORIZED, UNAUTHENTICATED, challenges.unidentified(None)),
         Refusal::Malformed => (StatusCode::BAD_REQUEST, MALFORMED, challenges.unidentified(Some("invalid_request"))),
+        Refusal::Invalid(_) => {
+            (StatusCode::UNAUTHORIZED, UNAUTHENTICATED, challenges.unidentified(Some("invalid_token")))
+        }
         Refusal::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE, None),
-        _ => (StatusCode::UNAUTHORIZED, UNAUTHENTICATED, challenges.unidentified(Some("invalid_token"))),
+        Refusal::TooManyFailures { .. } => (StatusCode::TOO_MANY_REQUESTS, TOO_MANY_REQUESTS, None),
     };
-    let name = if rpc == UNAVAILABLE { code::UNAVAILABLE } else { code::UNAUTHENTICATED };
+    let name = match rpc {
+        UNAVAILABLE => code::UNAVAILABLE,
+        TOO_MANY_REQUESTS => code::RATE_LIMITED,
+        _ => code::UNAUTHENTICATED,
+    };
     let data = json!({ "code": name });
     let mut response = json(status, &envelope::error(None, rpc, &refusal.to_string(), Some(data)));
     if let Some(challenge) = challenge {
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
-    if let Refusal::Unavailable { retry_after } = refusal {
+    if let Refusal::Unavailable { retry_after } | Refusal::TooManyFailures { retry_after } = refusal {
         insert_retry_after(response.headers_mut(), retry_after);
     }
-    response
-}
-
-/// Too many failed authentications from one address.
-pub(super) fn too_many_failures(retry_after: Duration) -> Answer {
-    let data = json!({ "code": code::RATE_LIMITED });
-    let message = "too many failed authentications from this address";
-    let mut response =
-        json(StatusCode::TOO_MANY_REQUESTS, &envelope::error(None, TOO_MANY_REQUESTS, message, Some(data)));
-    insert_retry_after(response.headers_mut(), retry_after);
     response
 }
 

@@ -213,7 +213,10 @@ impl Inner {
         let attempt =
             match self.failures.admit(&*self.authenticate, &parts, || self.proxies.client(peer.ip(), &parts.headers)) {
                 Ok(attempt) => attempt,
-                Err(retry_after) => return reply::too_many_failures(retry_after),
+                Err(retry_after) => {
+                    let client = self.proxies.client(peer.ip(), &parts.headers);
+                    return self.refuse(Refusal::TooManyFailures { retry_after }, client);
+                }
             };
         let caller = match verify(&*self.authenticate, &parts).await {
             Ok(caller) => caller,
@@ -284,13 +287,16 @@ impl Inner {
     }
 
     fn refuse(&self, refusal: Refusal, client: IpAddr) -> Answer {
-        self.gate.sinks().refused_from(&refusal, Some(client));
         tracing::debug!(target: "mcp_runtime::auth", %client, refusal = ?refusal, "refused");
-        if matches!(refusal, Refusal::Invalid(_) | Refusal::Malformed)
-            && let Err(retry_after) = self.failures.count(client)
-        {
-            return reply::too_many_failures(retry_after);
-        }
+        let refusal = match refusal {
+            Refusal::Invalid(_) | Refusal::Malformed => match self.failures.count(client) {
+                Ok(()) => refusal,
+                Err(retry_after) => Refusal::TooManyFailures { retry_after },
+            },
+            other => other,
+        };
+        // As it is answered: whether a credential was looked at before is nothing that anybody could tell.
+        self.gate.sinks().refused_from(&refusal, Some(client));
         reply::refused(refusal, &self.challenges)
     }
 
