@@ -143,6 +143,8 @@ impl Protected {
     {
         use futures_util::future::{Either, select};
 
+        use crate::record::Via;
+        use crate::telemetry::{SessionEnd, SessionMark};
         use crate::transport::adapter::Adapter;
         use crate::transport::stdio::{Lines, Signals};
 
@@ -152,7 +154,9 @@ impl Protected {
         let adapter = Adapter::new(Arc::clone(&self.gate), Arc::clone(&self.forward), self.config.http.list, states);
         let signals = Signals::default();
         let (gate, drain) = (Arc::clone(&self.gate), self.config.http.drain_timeout);
-        let lines = Lines::new(reader, writer, gate, authenticate, credential, signals.clone(), drain);
+        let session = Arc::new(SessionMark::new(self.gate.sinks(), Via::Stdio, None));
+        let told = Arc::clone(&session);
+        let lines = Lines::new(reader, writer, gate, authenticate, credential, told, signals.clone(), drain);
         let serving = async {
             use rmcp::service::ServerInitializeError::{Cancelled, ConnectionClosed};
             match rmcp::service::serve_server_with_ct(adapter, lines, signals.cut_off).await {
@@ -168,7 +172,10 @@ impl Protected {
             std::future::pending::<std::convert::Infallible>().await
         };
         match select(std::pin::pin!(serving), std::pin::pin!(stopping)).await {
-            Either::Left((served, _)) => served,
+            Either::Left((served, _)) => {
+                session.over(served.is_err().then_some(SessionEnd::BROKEN));
+                served
+            }
             Either::Right((never, _)) => match never {},
         }
     }

@@ -23,6 +23,10 @@ use crate::limit::{Quota, rate_text};
 pub use arguments::{Digest, Redacted};
 pub use origin::{Origin, Traced};
 pub(crate) use recording::Recording;
+#[cfg(feature = "http")]
+pub(crate) use recording::http_version;
+#[cfg(any(feature = "http", feature = "stdio"))]
+pub(crate) use recording::known_revision;
 
 /// Which way a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]

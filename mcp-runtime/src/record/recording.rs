@@ -126,9 +126,7 @@ impl Recording {
     /// The revision of the protocol that the client speaks; one that MCP does not have is none.
     #[cfg(any(feature = "http", feature = "stdio"))]
     pub(crate) fn speaks(&self, revision: &str) {
-        use rmcp::model::ProtocolVersion;
-        let known = ProtocolVersion::KNOWN_VERSIONS.iter().map(ProtocolVersion::as_str);
-        self.edit(|record| record.revision = known.into_iter().find(|known| *known == revision));
+        self.edit(|record| record.revision = known_revision(revision));
     }
 
     /// The gate has the call, and knows its tool.
@@ -291,6 +289,14 @@ impl Drop for Open {
         self.sinks.record(record, &scopes, &draft.span);
         self.sinks.left();
     }
+}
+
+/// A revision of the protocol, if MCP has it.
+#[cfg(any(feature = "http", feature = "stdio"))]
+pub(crate) fn known_revision(revision: &str) -> Option<&'static str> {
+    use rmcp::model::ProtocolVersion;
+    let mut known = ProtocolVersion::KNOWN_VERSIONS.iter().map(ProtocolVersion::as_str);
+    known.find(|known| *known == revision)
 }
 
 /// A version of HTTP, as the conventions of OpenTelemetry name it.

@@ -39,6 +39,7 @@ pub(crate) mod metrics;
 pub mod otel;
 mod queue;
 pub mod redact;
+mod session;
 mod sink;
 mod sinks;
 #[cfg(any(feature = "http", feature = "otel", feature = "stdio"))]
@@ -60,6 +61,9 @@ pub use audit::AuditError;
 pub(crate) use metrics::Running;
 #[cfg(feature = "otel")]
 pub use otel::Otel;
+pub use session::SessionEnd;
+#[cfg(any(feature = "http", feature = "stdio"))]
+pub(crate) use session::SessionMark;
 pub use sink::{Dropped, Sink, SinkError};
 pub(crate) use sinks::Sinks;
 pub use sinks::{SinkCount, Telemetry};

@@ -16,6 +16,8 @@ use super::log;
 use super::otel::Otel;
 use super::queue::{Counts, Queued};
 use super::redact::Redactor;
+#[cfg(any(feature = "http", feature = "stdio"))]
+use super::session::SessionEnd;
 use super::sink::Sink;
 #[cfg(any(feature = "http", feature = "stdio"))]
 use super::strangers::Strangers;
@@ -245,6 +247,14 @@ impl Sinks {
         self.strangers.count(refusal, from);
         for observer in &self.observers {
             contained("an observer", || observer.refuse(refusal));
+        }
+    }
+
+    /// A session is over.
+    #[cfg(any(feature = "http", feature = "stdio"))]
+    pub(crate) fn session(&self, end: &SessionEnd) {
+        for observer in &self.observers {
+            contained("an observer", || observer.session(end));
         }
     }
 

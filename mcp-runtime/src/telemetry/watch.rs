@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::session::SessionEnd;
 use crate::auth::Refusal;
 use crate::caller::Caller;
 use crate::error::Correlation;
@@ -39,6 +40,11 @@ pub trait Observer: Send + Sync + 'static {
     /// A stranger was turned away, before anything of the message was read: there is no record of it.
     fn refuse(&self, refusal: &Refusal) {
         let _ = refusal;
+    }
+
+    /// A session is over. Revision 2026-07-28 has none over HTTP.
+    fn session(&self, end: &SessionEnd) {
+        let _ = end;
     }
 
     /// A request is over, one that never began as well: a message that could not be read has a record and no beginning.

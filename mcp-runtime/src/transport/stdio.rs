@@ -31,6 +31,7 @@ use crate::auth::{Authenticate, Refusal, verify};
 use crate::error::{Correlation, Failure, code};
 use crate::gate::Gate;
 use crate::record::{CallRecord, Recording, Via};
+use crate::telemetry::SessionMark;
 pub(crate) use end::Signals;
 use end::{End, Questions, Share};
 use handshake::Handshake;
@@ -60,6 +61,7 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Lines<W> {
         gate: Arc<Gate>,
         authenticate: Arc<dyn Authenticate>,
         credential: Parts,
+        session: Arc<SessionMark>,
         signals: Signals,
         drain: Duration,
     ) -> Self
@@ -68,7 +70,7 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Lines<W> {
     {
         let writer = Arc::new(Mutex::new(writer));
         let (handed, messages) = mpsc::channel(1);
-        let handshake = Arc::<Handshake>::default();
+        let handshake = Arc::new(Handshake::new(session));
         let (end, share) = End::new(signals.clone(), drain);
         let lines = BufReader::new(reader);
         let lines = Reader { lines, gate, authenticate, credential, handshake: Arc::clone(&handshake), share };

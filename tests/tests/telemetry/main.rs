@@ -8,5 +8,6 @@ mod counts;
 mod hostile;
 mod otel;
 mod receiver;
+mod sessions;
 mod story;
 mod strangers;

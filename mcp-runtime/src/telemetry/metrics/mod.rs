@@ -7,6 +7,7 @@
 mod gather;
 mod page;
 mod series;
+mod sessions;
 mod write;
 
 use std::sync::Arc;
@@ -16,9 +17,10 @@ use crate::auth::Refusal;
 use crate::config::Config;
 use crate::limit::{Bucket, Quota};
 use crate::record::CallRecord;
-use crate::telemetry::Observer;
 use crate::telemetry::strangers::{self, REASONS};
+use crate::telemetry::{Observer, SessionEnd};
 use series::{Agents, Table};
+use sessions::Sessions;
 
 pub(crate) use gather::{Running, gather};
 pub(crate) use page::page;
@@ -45,6 +47,7 @@ pub(super) fn observed(
 pub(crate) struct Metrics {
     requests: Table,
     agents: Option<Agents>,
+    sessions: Sessions,
     refused: [AtomicU64; REASONS.len()],
     used: [Used; LIMITS.len()],
 }
@@ -62,6 +65,7 @@ impl Metrics {
         Self {
             requests: Table::default(),
             agents: (agents > 0).then(|| Agents::new(agents)),
+            sessions: Sessions::default(),
             refused: Default::default(),
             used: Default::default(),
         }
@@ -86,6 +90,10 @@ impl Observer for Metrics {
 
     fn reads_arguments(&self) -> bool {
         false
+    }
+
+    fn session(&self, end: &SessionEnd) {
+        self.sessions.count(end);
     }
 
     fn refuse(&self, refusal: &Refusal) {

@@ -81,6 +81,11 @@ fn requests(writer: &mut Writer, metrics: &Metrics) {
     for (group, totals) in grouped(&all, convention) {
         writer.histogram(name, &labels(&group, &[]), &BUCKETS, &totals.buckets, seconds(totals.duration_us));
     }
+    let name = "mcp_server_session_duration_seconds";
+    writer.family(name, Kind::Histogram, "Time from the beginning of a session to its end.");
+    for (labels, durations) in metrics.sessions.all() {
+        writer.histogram(name, &labels, &BUCKETS, &durations.buckets, seconds(durations.us));
+    }
     let name = "mcp_runtime_requests";
     writer.family(name, Kind::Counter, "Requests by what the gate decided and what came of them.");
     for (group, totals) in grouped(&all, decided) {

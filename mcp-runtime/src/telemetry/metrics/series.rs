@@ -167,7 +167,7 @@ impl Totals {
 }
 
 /// The bucket of a duration: the first whose bound is not below it.
-fn bucket(duration_us: u64) -> usize {
+pub(super) fn bucket(duration_us: u64) -> usize {
     #[expect(clippy::cast_precision_loss, reason = "a duration in microseconds is far below what a float tells apart")]
     let seconds = duration_us as f64 / 1e6;
     BUCKETS.partition_point(|bound| *bound < seconds)

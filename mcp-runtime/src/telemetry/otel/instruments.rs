@@ -5,13 +5,14 @@ use opentelemetry::metrics::{Counter, Histogram, Meter};
 
 use crate::auth::Refusal;
 use crate::record::CallRecord;
-use crate::telemetry::convention;
 use crate::telemetry::strangers::{self, REASONS};
+use crate::telemetry::{SessionEnd, convention};
 
 /// The instruments: the convention's, and those that it has none for.
 #[derive(Debug)]
 pub(super) struct Instruments {
     duration: Histogram<f64>,
+    session: Histogram<f64>,
     requests: Counter<u64>,
     output: Counter<u64>,
     violations: Counter<u64>,
@@ -26,6 +27,12 @@ impl Instruments {
                 .f64_histogram("mcp.server.operation.duration")
                 .with_unit("s")
                 .with_description("Time from the arrival of a request to its answer.")
+                .with_boundaries(convention::BUCKETS.to_vec())
+                .build(),
+            session: meter
+                .f64_histogram("mcp.server.session.duration")
+                .with_unit("s")
+                .with_description("Time from the beginning of a session to its end.")
                 .with_boundaries(convention::BUCKETS.to_vec())
                 .build(),
             requests: meter
@@ -59,6 +66,20 @@ impl Instruments {
     /// Counts a stranger.
     pub(super) fn refuse(&self, refusal: &Refusal) {
         self.refused.add(1, &[KeyValue::new("mcp_runtime.reason", REASONS[strangers::place(refusal)])]);
+    }
+
+    /// Counts a session.
+    pub(super) fn session(&self, end: &SessionEnd) {
+        let texts = [
+            ("mcp.protocol.version", end.revision),
+            ("network.transport", convention::transport(end.via)),
+            ("network.protocol.name", convention::protocol(end.via)),
+            ("network.protocol.version", end.http_version),
+            ("error.type", end.error),
+        ];
+        let attributes: Vec<_> =
+            texts.into_iter().filter_map(|(name, text)| Some(KeyValue::new(name, text?))).collect();
+        self.session.record(end.duration.as_secs_f64(), &attributes);
     }
 
     /// Counts a request. Every value of an attribute is a name of the program's own.

@@ -15,7 +15,7 @@ use super::parent::remote;
 use crate::auth::Refusal;
 use crate::config::TraceContext;
 use crate::record::{CallRecord, Origin, Traced};
-use crate::telemetry::{Begun, Observer, Scope, convention};
+use crate::telemetry::{Begun, Observer, Scope, SessionEnd, convention};
 
 /// What watches requests for OpenTelemetry.
 #[derive(Debug)]
@@ -61,6 +61,12 @@ impl Observer for Watch {
     fn refuse(&self, refusal: &Refusal) {
         if let Some(instruments) = &self.instruments {
             instruments.refuse(refusal);
+        }
+    }
+
+    fn session(&self, end: &SessionEnd) {
+        if let Some(instruments) = &self.instruments {
+            instruments.session(end);
         }
     }
 

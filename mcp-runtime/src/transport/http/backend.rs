@@ -79,7 +79,7 @@ impl Backend {
         let alone = StreamableHttpService::new(factory(), Arc::default(), settings.clone());
         settings.legacy_session_mode = true;
         let in_session = (config.sessions > 0).then(|| {
-            let sessions = Arc::new(Sessions::new(config));
+            let sessions = Arc::new(Sessions::new(gate.sinks(), config));
             (StreamableHttpService::new(factory(), Arc::clone(&sessions), settings), sessions)
         });
         Self {
@@ -96,6 +96,9 @@ impl Backend {
     }
 
     pub(super) fn close_streams(&self) {
+        if let Some((_, sessions)) = &self.in_session {
+            sessions.stop();
+        }
         self.closing.cancel();
     }
 
@@ -130,7 +133,9 @@ impl Backend {
             None
         };
         let watched = watched(&parts, sender.credential.as_ref());
-        let mut answer = translated(service.handle(Request::from_parts(parts, Empty::<Bytes>::new())).await, None);
+        let handled = service.handle(Request::from_parts(parts, Empty::<Bytes>::new()));
+        let answer = if is_stream { handled.await } else { Sessions::closing(handled).await };
+        let mut answer = translated(answer, None);
         if answer.status().is_success() {
             recording.decide(CallRecord::OK);
         }
@@ -255,7 +260,8 @@ impl Backend {
                 exchange.recording().decide(code::OVERLOADED);
                 return Ok(reply::overloaded(id, "too many sessions are open; try again soon"));
             }
-            return Ok(Sessions::opening(owner, service.handle(request(parts))).await);
+            let version = parts.version;
+            return Ok(Sessions::opening(owner, version, service.handle(request(parts))).await);
         }
         Ok(self.alone.handle(request(parts)).await)
     }

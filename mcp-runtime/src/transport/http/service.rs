@@ -112,7 +112,7 @@ impl HttpService {
         self.0.ready.store(false, Ordering::Release);
     }
 
-    /// Ends the streams that would not end by themselves.
+    /// Ends the streams that would not end by themselves, and the sessions for those who watch.
     pub(crate) fn close_streams(&self) {
         self.0.backend.close_streams();
     }

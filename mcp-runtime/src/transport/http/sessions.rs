@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::Stream;
-use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::model::{ClientJsonRpcMessage, JsonRpcMessage, ServerJsonRpcMessage, ServerResult};
 use rmcp::transport::Transport;
 use rmcp::transport::streamable_http_server::session::local::{LocalSessionManager, LocalSessionManagerError};
 use rmcp::transport::streamable_http_server::session::{ServerSseMessage, SessionId, SessionManager};
@@ -14,19 +14,25 @@ use serde_json::Value;
 
 use super::shares::Owner;
 use crate::config;
+use crate::record::{Via, http_version};
+use crate::telemetry::{SessionEnd, SessionMark, Sinks};
 
 /// How long a finished answer is kept for a client that lost its connection. What is kept counts in memory.
 const KEPT_ANSWERS: Duration = Duration::from_secs(15);
 
 tokio::task_local! {
-    /// For whom the request that is handled opens a session.
-    static OPENING: Owner;
+    /// For whom the request that is handled opens a session, and the version of HTTP that it came over.
+    static OPENING: (Owner, Option<&'static str>);
+    /// The request that is handled ends its session: all other ends are not the client's doing.
+    static CLOSING: ();
 }
 
 /// All sessions.
 #[derive(Debug)]
 pub(super) struct Sessions {
     local: LocalSessionManager,
+    sinks: Arc<Sinks>,
+    idle: Duration,
     open: Mutex<HashMap<SessionId, Session>>,
     limit: usize,
     limit_per_caller: usize,
@@ -35,6 +41,7 @@ pub(super) struct Sessions {
 #[derive(Debug)]
 struct Session {
     owner: Owner,
+    mark: Arc<SessionMark>,
     used: Instant,
     /// Ids of requests that are on their way: with the same id twice, rmcp would give one the other's answer.
     running: HashSet<Value>,
@@ -52,11 +59,18 @@ pub(super) enum SessionError {
 }
 
 impl Sessions {
-    pub(super) fn new(config: &config::Http) -> Self {
+    pub(super) fn new(sinks: &Arc<Sinks>, config: &config::Http) -> Self {
         let mut local = LocalSessionManager::default();
         local.session_config.keep_alive = Some(config.session_idle);
         local.session_config.completed_cache_ttl = KEPT_ANSWERS;
-        Self { local, open: Mutex::default(), limit: config.sessions, limit_per_caller: config.sessions_per_caller }
+        Self {
+            local,
+            sinks: Arc::clone(sinks),
+            idle: config.session_idle,
+            open: Mutex::default(),
+            limit: config.sessions,
+            limit_per_caller: config.sessions_per_caller,
+        }
     }
 
     /// Whether a caller can open one more: its own oldest makes room if need be, nobody else's.
@@ -66,8 +80,21 @@ impl Sessions {
     }
 
     /// Handles a request that may open a session for this caller.
-    pub(super) async fn opening<T>(owner: Owner, handled: impl Future<Output = T>) -> T {
-        OPENING.scope(owner, handled).await
+    pub(super) async fn opening<T>(owner: Owner, version: http::Version, handled: impl Future<Output = T>) -> T {
+        OPENING.scope((owner, http_version(version)), handled).await
+    }
+
+    /// Handles a request to end a session.
+    pub(super) async fn closing<T>(handled: impl Future<Output = T>) -> T {
+        CLOSING.scope((), handled).await
+    }
+
+    /// The server stops: who watches hears of the sessions as long as there is somebody to tell.
+    pub(super) fn stop(&self) {
+        let marks: Vec<_> = self.open().values().map(|session| Arc::clone(&session.mark)).collect();
+        for mark in marks {
+            mark.over(None);
+        }
     }
 
     /// Whether this is a session of this caller. One of another caller is none.
@@ -99,7 +126,12 @@ impl Sessions {
     }
 
     /// Enters a session, and gives the one that has to make room for it.
-    fn enter(&self, id: &SessionId, owner: Owner) -> Result<Option<SessionId>, SessionError> {
+    fn enter(
+        &self,
+        id: &SessionId,
+        owner: Owner,
+        http_version: Option<&'static str>,
+    ) -> Result<Option<(SessionId, Session)>, SessionError> {
         let mut open = self.open();
         let own = || open.iter().filter(|(_, session)| session.owner == owner);
         let oldest = || own().min_by_key(|(_, session)| session.used).map(|(id, _)| SessionId::clone(id));
@@ -110,11 +142,11 @@ impl Sessions {
         } else {
             None
         };
-        if let Some(oldest) = &makes_room {
-            open.remove(oldest);
-        }
-        open.insert(SessionId::clone(id), Session { owner, used: Instant::now(), running: HashSet::new() });
-        Ok(makes_room)
+        let removed = makes_room.and_then(|oldest| open.remove_entry(&oldest));
+        let mark = Arc::new(SessionMark::new(&self.sinks, Via::Http, http_version));
+        let session = Session { owner, mark, used: Instant::now(), running: HashSet::new() };
+        open.insert(SessionId::clone(id), session);
+        Ok(removed)
     }
 }
 
@@ -139,12 +171,15 @@ impl SessionManager for Sessions {
     type Transport = <LocalSessionManager as SessionManager>::Transport;
 
     async fn create_session(&self) -> Result<(SessionId, Self::Transport), SessionError> {
-        let owner = OPENING.try_with(Owner::clone).map_err(|_| SessionError::Nobody)?;
+        let (owner, http_version) = OPENING.try_with(Clone::clone).map_err(|_| SessionError::Nobody)?;
         let (id, mut transport) = self.local.create_session().await?;
-        match self.enter(&id, owner) {
+        match self.enter(&id, owner, http_version) {
             Ok(None) => {}
-            // One that is over already is closed as well.
-            Ok(Some(oldest)) => drop(self.local.close_session(&oldest).await),
+            Ok(Some((oldest, session))) => {
+                session.mark.over(Some(SessionEnd::EVICTED));
+                // One that is over already is closed as well.
+                drop(self.local.close_session(&oldest).await);
+            }
             Err(full) => {
                 let _ = transport.close().await;
                 let _ = self.local.close_session(&id).await;
@@ -159,7 +194,14 @@ impl SessionManager for Sessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Result<ServerJsonRpcMessage, SessionError> {
-        Ok(self.local.initialize_session(id, message).await?)
+        let answer = self.local.initialize_session(id, message).await?;
+        if let JsonRpcMessage::Response(response) = &answer
+            && let ServerResult::InitializeResult(result) = &response.result
+            && let Some(session) = self.open().get(id)
+        {
+            session.mark.speaks(result.protocol_version.as_str());
+        }
+        Ok(answer)
     }
 
     async fn has_session(&self, id: &SessionId) -> Result<bool, SessionError> {
@@ -167,7 +209,12 @@ impl SessionManager for Sessions {
     }
 
     async fn close_session(&self, id: &SessionId) -> Result<(), SessionError> {
-        self.open().remove(id);
+        let removed = self.open().remove(id);
+        if let Some(session) = removed {
+            let is_idle = session.used.elapsed() >= self.idle;
+            let error = if is_idle { SessionEnd::IDLE } else { SessionEnd::BROKEN };
+            session.mark.over(CLOSING.try_with(|()| ()).is_err().then_some(error));
+        }
         Ok(self.local.close_session(id).await?)
     }
 

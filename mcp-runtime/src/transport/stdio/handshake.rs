@@ -1,16 +1,19 @@
 //! The revision that a session on standard input and output speaks, for its records.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rmcp::model::{JsonRpcMessage, ProtocolVersion, ServerResult};
 use rmcp::service::{RoleServer, TxJsonRpcMessage};
 
 use crate::record::Recording;
+use crate::telemetry::SessionMark;
 use crate::transport::envelope::Envelope;
 
 /// What the client and the server agreed on by `initialize`, as the older revisions do.
-#[derive(Default)]
-pub(super) struct Handshake(Mutex<Agreed>);
+pub(super) struct Handshake {
+    agreed: Mutex<Agreed>,
+    session: Arc<SessionMark>,
+}
 
 #[derive(Default)]
 struct Agreed {
@@ -20,8 +23,12 @@ struct Agreed {
 }
 
 impl Handshake {
+    pub(super) fn new(session: Arc<SessionMark>) -> Self {
+        Self { agreed: Mutex::default(), session }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Agreed> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.agreed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The revision that holds for a message that names none itself.
@@ -33,6 +40,10 @@ impl Handshake {
 
     /// A message is handed to rmcp.
     pub(super) fn asked(&self, envelope: &Envelope, recording: &Recording) {
+        // Since 2026-07-28 each message says its revision, and nobody shakes hands.
+        if let Some(revision) = &envelope.version {
+            self.session.speaks(revision);
+        }
         if envelope.method == "initialize" && envelope.id.is_some() {
             self.lock().asked = Some(recording.clone());
         }
@@ -43,6 +54,7 @@ impl Handshake {
         match message {
             JsonRpcMessage::Response(response) => {
                 if let ServerResult::InitializeResult(result) = &response.result {
+                    self.session.speaks(result.protocol_version.as_str());
                     let mut agreed = self.lock();
                     if let Some(recording) = agreed.asked.take() {
                         recording.speaks(result.protocol_version.as_str());
