@@ -1,0 +1,100 @@
+//! A call on its way in, and what becomes of it on its way out.
+
+use std::sync::Arc;
+
+use rmcp::model::{ClientCapabilities, ContentBlock, InputRequiredResult};
+use serde_json::{Map, Value};
+
+use crate::arguments::strict::Malformed;
+use crate::caller::Caller;
+use crate::context::CallContext;
+use crate::error::Failure;
+use crate::limit::Quota;
+use crate::output::Counts;
+use crate::record::{Recording, Via};
+
+/// A call on its way to a tool.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The tool's name, as the client gave it.
+    pub tool: &'a str,
+    /// The arguments as JSON text; `None` if the client gave none.
+    pub arguments: Option<&'a str>,
+    /// The same, where the transport has read them strictly already.
+    pub(crate) read: Option<Map<String, Value>>,
+    /// Who calls.
+    pub caller: &'a Arc<Caller>,
+    /// Ids, cancellation, progress.
+    pub context: CallContext,
+    /// Which way it came.
+    pub via: Via,
+    /// The record that the transport has begun.
+    pub(crate) recording: Option<Recording>,
+}
+
+impl<'a> Request<'a> {
+    /// A call of a tool.
+    pub fn new(
+        tool: &'a str,
+        arguments: Option<&'a str>,
+        caller: &'a Arc<Caller>,
+        context: CallContext,
+        via: Via,
+    ) -> Self {
+        Self { tool, arguments, read: None, caller, context, via, recording: None }
+    }
+}
+
+/// What the gate decided, and what is left of the caller's tightest limit.
+#[derive(Debug)]
+pub struct Decision {
+    /// What came of the call.
+    pub outcome: Outcome,
+    /// For `RateLimit` headers.
+    pub quota: Option<Quota>,
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The tool answered, and the answer may be sent.
+    Answered(Answered),
+    /// The call failed, in a way that the model should read.
+    Failed(Box<Failure>),
+    /// There is no such tool: a protocol error.
+    UnknownTool,
+    /// The arguments are no JSON object, or hold a key twice: a protocol error.
+    Malformed(Malformed),
+    /// The client has to answer questions, and to call again (since revision 2026-07-28).
+    InputRequired(Box<InputRequiredResult>),
+    /// The tool needs what the client does not offer: a protocol error (since revision 2026-07-28).
+    Unsupported(Box<ClientCapabilities>),
+    /// The state that came with the answers is none that was given for this call: a protocol error.
+    InvalidState,
+}
+
+/// An answer, sanitised, checked and bounded.
+#[derive(Debug)]
+pub struct Answered {
+    /// Content blocks.
+    pub content: Vec<ContentBlock>,
+    /// Structured content, true to the published schema.
+    pub structured: Option<Value>,
+    /// Where strings of others stand, as JSON pointers into the result.
+    pub untrusted: Vec<String>,
+    /// How large it is, in bytes of JSON.
+    pub bytes: u64,
+    pub(super) counts: Counts,
+}
+
+impl Answered {
+    /// The structured content as JSON: the gate has written it once already, as the text for the model.
+    #[cfg(feature = "http")]
+    pub(crate) fn structured_text(&self) -> Option<&str> {
+        self.structured.as_ref()?;
+        match self.content.as_slice() {
+            [only] => only.as_text().map(|block| block.text.as_str()),
+            _ => None,
+        }
+    }
+}
