@@ -88,6 +88,20 @@ fn a_newer_head_says_what_its_message_says() {
     survive(good, of_the_newer_revision());
 }
 
+/// What a message says of its trace may be of any type, and then means nothing.
+#[test]
+fn a_broken_trace_does_not_excuse_a_head() {
+    let mut message = modern(1, "tools/call", json!({"name": "regional", "arguments": {"region": "south"}}));
+    for key in ["traceparent", "tracestate"] {
+        message["params"]["_meta"][key] = json!(1);
+    }
+    let good = |fixture: &Fixture| {
+        let request = fixture.as_caller(&fixture.key).message(&message);
+        request.with("Mcp-Param-Region", "south")
+    };
+    survive(good, of_the_newer_revision());
+}
+
 #[test]
 fn an_older_head_names_what_is_served() {
     let message = call(1, "regional", json!({"region": "south"}));

@@ -283,9 +283,8 @@ impl<'de> Visitor<'de> for MetaSeed {
                 "io.modelcontextprotocol/clientCapabilities" => {
                     once(&mut capabilities, map.next_value::<&RawValue>()?.get())?;
                 }
-                // Of another type they mean nothing: that is for the other way.
-                "traceparent" => once(&mut traceparent, map.next_value_seed(Key)?)?,
-                "tracestate" => once(&mut tracestate, map.next_value_seed(Key)?)?,
+                "traceparent" => once(&mut traceparent, text(map.next_value()?)?)?,
+                "tracestate" => once(&mut tracestate, text(map.next_value()?)?)?,
                 _ => {
                     plain &= !matches!(&*key, "progressToken" | "io.modelcontextprotocol/logLevel");
                     others.add(key)?;
@@ -294,8 +293,20 @@ impl<'de> Visitor<'de> for MetaSeed {
             }
         }
         let has_capabilities = capabilities.is_some_and(are_capabilities);
+        let (traceparent, tracestate) = (traceparent.flatten(), tracestate.flatten());
         Ok(Meta { version, has_capabilities, traceparent, tracestate, plain })
     }
+}
+
+/// A string. What is of another type means nothing, and says nothing against the message.
+fn text<E: de::Error>(value: &RawValue) -> Result<Option<Cow<'_, str>>, E> {
+    let mut deserializer = serde_json::Deserializer::from_str(value.get());
+    let read = if value.get().starts_with('"') {
+        Key.deserialize(&mut deserializer).map(Some)
+    } else {
+        Skip::default().deserialize(&mut deserializer).map(|()| None)
+    };
+    read.or_else(|_| elsewhere())
 }
 
 /// Whether a text says what the client can do, as the protocol's own types read it.

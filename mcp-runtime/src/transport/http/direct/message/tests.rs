@@ -45,6 +45,20 @@ fn what_asks_for_more_than_an_answer_is_not_plain() {
     assert!(!read(list.as_bytes()).unwrap().plain);
 }
 
+/// Headers that mirror arguments are compared here alone.
+#[test]
+fn a_trace_that_is_none_does_not_lead_the_other_way() {
+    for trace in ["1", "null", "[]", r#"{"a":1}"#] {
+        let meta = META.replace(r#""_meta":{"#, &format!(r#""_meta":{{"traceparent":{trace},"tracestate":{trace},"#));
+        let text = call(&format!(r#""name":"a",{meta}"#));
+        let message = read(text.as_bytes()).unwrap_or_else(|| panic!("{text}"));
+        assert!(message.plain && message.traceparent.is_none() && message.tracestate.is_none(), "{text}");
+    }
+    let meta = META.replace(r#""_meta":{"#, r#""_meta":{"traceparent":"0\u0030","#);
+    let text = call(&format!(r#""name":"a",{meta}"#));
+    assert_eq!(read(text.as_bytes()).unwrap().traceparent.as_deref(), Some("00"));
+}
+
 /// Whatever is taken here, the other way takes, too: with the same id, and with the same arguments.
 #[test]
 fn what_is_not_good_goes_the_other_way() {
@@ -74,6 +88,9 @@ fn what_is_not_good_goes_the_other_way() {
         (r#""name":"a""#, r#""name":"a","more":{"x":1,"\u0078":2}"#),
         (r#""name":"a""#, r#""name":"a","more":1e400"#),
         (r#""_meta":{"#, r#""_meta":{"a":1,"a":2,"#),
+        (r#""_meta":{"#, r#""_meta":{"traceparent":{"a":1,"a":2},"#),
+        (r#""_meta":{"#, r#""_meta":{"traceparent":1,"traceparent":1,"#),
+        (r#""_meta":{"#, r#""_meta":{"tracestate":"\ud800","#),
         ("}}}", "}}}}"),
     ] {
         let text = good.replacen(from, to, 1);
