@@ -3,6 +3,7 @@
 #![expect(deprecated, reason = "older revisions still ask")]
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -110,6 +111,11 @@ fn ungated() -> ErrorData {
     ErrorData::internal_error("this server is served without its gate, which refuses every call", None)
 }
 
+/// What the transport tells a caller that was let go is its own.
+fn let_go() -> ErrorData {
+    ErrorData::internal_error("the credential is not valid", None)
+}
+
 impl Adapter {
     /// Runs a method of the user's handler within the server's time, and whatever it does: without this a panic would
     /// leave the client waiting.
@@ -118,9 +124,11 @@ impl Adapter {
         extensions: &Extensions,
         run: impl FnOnce() -> BoxFuture<'a, Result<T, ErrorData>> + Send,
     ) -> Result<T, ErrorData> {
-        let recording = Exchange::of(extensions).ok_or_else(ungated)?.recording().clone();
+        let exchange = Exchange::of(extensions).ok_or_else(ungated)?;
+        let recording = exchange.recording().clone();
         let running = AssertUnwindSafe(async move { run().await }).catch_unwind();
-        let failure = match tokio::time::timeout(self.gate.tools().spec().timeout, running).await {
+        let running = pin!(tokio::time::timeout(self.gate.tools().spec().timeout, running));
+        let failure = match exchange.while_let_in(running).await.ok_or_else(let_go)? {
             Ok(Ok(Ok(done))) => {
                 recording.decide(CallRecord::OK);
                 return Ok(done);
@@ -179,7 +187,8 @@ impl ServerHandler for Adapter {
             via: exchange.via(),
             recording: Some(exchange.recording().clone()),
         };
-        let decision = self.gate.call(request).await;
+        let call = pin!(self.gate.call(request));
+        let decision = exchange.while_let_in(call).await.ok_or_else(let_go)?;
         exchange.decided(&decision);
         render::result(decision)
     }

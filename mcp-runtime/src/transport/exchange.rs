@@ -3,12 +3,16 @@
 #![cfg_attr(not(feature = "http"), expect(dead_code, reason = "only HTTP has headers"))]
 
 use std::fmt::Debug;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures_util::future::{BoxFuture, Either, select};
 use rmcp::model::{ErrorCode, Extensions};
 
 use super::envelope::{Arguments, Envelope, TOO_MANY_REQUESTS};
+use crate::auth::Authenticate;
 use crate::caller::Caller;
 use crate::error::{Failure, code};
 use crate::gate::{Decision, Gate, Outcome};
@@ -29,6 +33,17 @@ struct Inner {
     recording: Recording,
     reply: OnceLock<Reply>,
     held: OnceLock<Box<dyn Debug + Send + Sync>>,
+    ends: OnceLock<Ends>,
+    let_go: AtomicBool,
+}
+
+/// Who says when the caller has to be let go.
+struct Ends(Arc<dyn Authenticate>);
+
+impl Debug for Ends {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ends")
+    }
 }
 
 /// What the gate's decision means for the headers and the status of an answer.
@@ -80,7 +95,9 @@ impl Exchange {
             })?;
         }
         let arguments = envelope.arguments.clone();
-        Ok(Self(Arc::new(Inner { caller, arguments, via, recording, reply: OnceLock::new(), held: OnceLock::new() })))
+        let (reply, held, ends) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        let let_go = AtomicBool::new(false);
+        Ok(Self(Arc::new(Inner { caller, arguments, via, recording, reply, held, ends, let_go })))
     }
 
     /// A message that cannot be read costs what any request does.
@@ -122,6 +139,38 @@ impl Exchange {
     /// Keeps something until the request is answered and nobody works on it any more.
     pub(crate) fn hold(&self, held: impl Debug + Send + Sync + 'static) {
         let _ = self.0.held.set(Box::new(held));
+    }
+
+    /// From here on what is done for the caller ends with its credential, whether anybody waits for it or not.
+    pub(crate) fn ends_by(&self, authenticate: &Arc<dyn Authenticate>) {
+        let _ = self.0.ends.set(Ends(Arc::clone(authenticate)));
+    }
+
+    /// What a call comes to; `None` if its caller had to be let go, and then it is dropped.
+    pub(crate) async fn while_let_in<T>(&self, call: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+        let Some(ended) = self.ended() else { return Some(call.await) };
+        match select(call, ended).await {
+            Either::Left((done, _)) => Some(done),
+            Either::Right(_) => {
+                self.0.let_go.store(true, Ordering::Release);
+                None
+            }
+        }
+    }
+
+    #[cfg(feature = "http")]
+    fn ended(&self) -> Option<BoxFuture<'static, ()>> {
+        self.0.ends.get().map(|Ends(authenticate)| crate::auth::ended(authenticate, &self.0.caller))
+    }
+
+    #[cfg(not(feature = "http"))]
+    fn ended(&self) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
+
+    /// Whether the caller had to be let go.
+    pub(crate) fn is_let_go(&self) -> bool {
+        self.0.let_go.load(Ordering::Acquire)
     }
 
     /// Keeps what the answer's headers should say.

@@ -243,3 +243,28 @@ fn a_call_in_a_session_can_be_cancelled() {
     assert!(left.is_none_or(|left| !left.body.contains("result")), "nobody waits for an answer any more");
     assert_eq!(fixture.ping_in(key, &session).status, 200);
 }
+
+#[test]
+fn a_call_in_a_session_ends_with_its_credential() {
+    for hangs_up in [false, true] {
+        let fixture = Fixture::start("");
+        let key = fixture.site.issue("carol", &["*"]);
+        let session = fixture.open(&key, &json!({}));
+        let wait = fixture.in_session(&key, &session).message(&call(5, "wait", json!({"milliseconds": 15_000})));
+        let mut connection = Some(Connection::open(fixture.serving.address));
+        connection.as_mut().unwrap().send(&wait.bytes()).unwrap();
+        eventually("it runs", || fixture.site.trace() == ["started"]);
+        if hangs_up {
+            connection = None;
+        }
+        fixture.site.json(&["revoke", "key", &key.id]);
+        eventually("it is dropped", || fixture.site.trace() == ["started", "dropped"]);
+        eventually("it is recorded", || {
+            let records = fixture.audit().records();
+            records.iter().filter(|record| record["tool"] == "wait" && record["outcome"] == "CANCELLED").count() == 1
+        });
+        if let Some(mut connection) = connection {
+            assert_eq!(connection.receive().unwrap().status, 401);
+        }
+    }
+}

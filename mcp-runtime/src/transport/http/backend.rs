@@ -20,7 +20,7 @@ use super::sessions::Sessions;
 use super::shares::{Owner, Shares};
 use super::stream::{self, Events, Watch};
 use super::version::{self, SESSION};
-use crate::auth::Authenticate;
+use crate::auth::{Authenticate, InvalidReason, Refusal};
 use crate::caller::Caller;
 use crate::config::{self, RateLimited};
 use crate::error::code;
@@ -225,6 +225,9 @@ impl Backend {
                 return answer;
             }
         };
+        if exchange.is_let_go() {
+            return reply::refused(Refusal::Invalid(InvalidReason::Revoked), &self.challenges);
+        }
         exchange.recording().presume(if answer.status().is_success() { CallRecord::OK } else { code::INVALID_REQUEST });
         self.finish(answer, envelope, &exchange).await
     }
@@ -253,6 +256,8 @@ impl Backend {
                 })?;
                 exchange.hold(running);
             }
+            // rmcp goes on with a call whose client has gone, so that its answer can be fetched later.
+            exchange.ends_by(&self.authenticate);
             return Ok(service.handle(request(parts)).await);
         }
         if envelope.method == "initialize" && id.is_some() {
