@@ -1,8 +1,9 @@
 //! The body of a request, within its bounds.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
@@ -46,12 +47,36 @@ where
     if announced.is_some_and(|length| length > size as u64) {
         return Err(too_large());
     }
-    match tokio::time::timeout(time, Limited::new(body, size).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
+    match tokio::time::timeout(time, whole(Limited::new(body, size))).await {
+        Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(refused(StatusCode::BAD_REQUEST, "the body could not be read")),
         Err(_) => Err(refused(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
     }
+}
+
+/// The body in one piece. Pieces are as small as the client makes them, and each holds on to what it was read from, so they
+/// are copied as they come; a body that comes at once is not.
+async fn whole<B: Body>(body: B) -> Result<Bytes, B::Error> {
+    let mut body = pin!(body);
+    let (mut first, mut all) = (Bytes::new(), Vec::new());
+    while let Some(frame) = body.frame().await {
+        let Ok(mut data) = frame?.into_data() else { continue };
+        if first.is_empty() && all.is_empty() {
+            first = data.copy_to_bytes(data.remaining());
+            continue;
+        }
+        if all.is_empty() {
+            all.extend_from_slice(&std::mem::take(&mut first));
+        }
+        while data.has_remaining() {
+            let piece = data.chunk();
+            all.extend_from_slice(piece);
+            let length = piece.len();
+            data.advance(length);
+        }
+    }
+    Ok(if all.is_empty() { first } else { all.into() })
 }
 
 fn refused(status: StatusCode, message: &str) -> Answer {
@@ -73,4 +98,56 @@ fn is(headers: &HeaderMap, expected: &str) -> bool {
     let (Some(media), None) = (types.next(), types.next()) else { return false };
     let essence = media.to_str().ok().and_then(|media| media.split(';').next());
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(expected))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::stream;
+    use http_body::Frame;
+    use http_body_util::StreamBody;
+
+    use super::*;
+
+    /// What a piece was read from.
+    struct Read(Vec<u8>, Arc<AtomicUsize>);
+
+    impl AsRef<[u8]> for Read {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    impl Drop for Read {
+        fn drop(&mut self) {
+            self.1.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_in_many_pieces_keeps_none_of_them() {
+        let alive = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&alive);
+        let pieces = (0..1000_u16).map(move |index| {
+            let alive = counted.fetch_add(1, Ordering::Relaxed);
+            assert!(alive <= 2, "{alive} pieces wait");
+            let piece =
+                Bytes::from_owner(Read(vec![b'a' + u8::try_from(index % 26).unwrap(); 8192], Arc::clone(&counted)));
+            Ok::<_, Infallible>(Frame::data(piece.slice(..usize::from(index % 3))))
+        });
+        let body = whole(StreamBody::new(stream::iter(pieces))).await.unwrap();
+        assert_eq!((body.len(), &body[..6]), (999, &b"bcceff"[..]));
+        assert_eq!(alive.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn a_body_in_one_piece_is_not_copied() {
+        let piece = Bytes::from(vec![b'x'; 100]);
+        let body = whole(http_body_util::Full::new(piece.clone())).await.unwrap();
+        assert_eq!((body.as_ptr(), body.len()), (piece.as_ptr(), 100));
+        assert!(whole(http_body_util::Empty::<Bytes>::new()).await.unwrap().is_empty());
+    }
 }
