@@ -156,7 +156,7 @@ impl Protected {
         let (gate, drain) = (Arc::clone(&self.gate), self.config.http.drain_timeout);
         let session = Arc::new(SessionMark::new(self.gate.sinks(), Via::Stdio, None));
         let told = Arc::clone(&session);
-        let lines = Lines::new(reader, writer, gate, authenticate, credential, told, signals.clone(), drain);
+        let lines = Lines::new((reader, writer), gate, authenticate, credential, told, signals.clone(), drain);
         let serving = async {
             use rmcp::service::ServerInitializeError::{Cancelled, ConnectionClosed};
             match rmcp::service::serve_server_with_ct(adapter, lines, signals.cut_off).await {

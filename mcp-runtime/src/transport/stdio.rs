@@ -56,8 +56,7 @@ pub(crate) struct Lines<W> {
 
 impl<W: AsyncWrite + Send + Unpin + 'static> Lines<W> {
     pub(crate) fn new<R>(
-        reader: R,
-        writer: W,
+        (reader, writer): (R, W),
         gate: Arc<Gate>,
         authenticate: Arc<dyn Authenticate>,
         credential: Parts,

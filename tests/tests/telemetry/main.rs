@@ -11,3 +11,4 @@ mod receiver;
 mod sessions;
 mod story;
 mod strangers;
+mod trace_context;

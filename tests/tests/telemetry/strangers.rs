@@ -70,9 +70,9 @@ fn an_address_with_too_many_failures_is_counted_as_such() {
     refused.sort();
     assert_eq!(refused, [("invalid".to_owned(), 2), ("too_many_failures".to_owned(), 3)]);
     let log = serving.log();
-    let told = log.iter().filter(|line| line.contains("without a good credential"));
+    let mut told = log.iter().filter(|line| line.contains("without a good credential"));
     assert!(
-        told.last().is_some_and(|line| line.contains("\"too_many_failures\":3") && line.contains("127.0.0.1")),
+        told.next_back().is_some_and(|line| line.contains("\"too_many_failures\":3") && line.contains("127.0.0.1")),
         "{log:#?}"
     );
 }
