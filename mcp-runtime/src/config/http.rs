@@ -37,6 +37,8 @@ pub struct Http {
     /// Requests at a time over all connections; one more is answered with 503 before its body is read. Streams that stay
     /// open by themselves count as `streams` alone. 2048 unless set.
     pub requests: usize,
+    /// Requests at a time of one caller; 512 unless set. Calls in a session that go on without their client count as well.
+    pub requests_per_caller: usize,
     /// How large a request's head is at the most, from 8 KiB; `"64KiB"` unless set.
     #[serde(deserialize_with = "rate::one_size")]
     pub head_size: u64,
@@ -101,6 +103,7 @@ impl Default for Http {
             connections: 10_000,
             connections_per_address: 200,
             requests: 2048,
+            requests_per_caller: 512,
             head_size: 64 * 1024,
             head_timeout: Duration::from_secs(10),
             body_size: 4 * 1024 * 1024,
@@ -224,6 +227,7 @@ impl Http {
             ("connections", self.connections, MANY),
             ("connections_per_address", self.connections_per_address, MANY),
             ("requests", self.requests, MANY),
+            ("requests_per_caller", self.requests_per_caller, MANY),
             ("http2_streams", self.http2_streams as usize, 10_000),
             ("http2_resets", self.http2_resets as usize, 10_000),
         ] {

@@ -131,6 +131,22 @@ fn requests_have_places() {
 }
 
 #[test]
+fn a_caller_has_its_part_of_the_places() {
+    let fixture = Fixture::start("[http]\nrequests_per_caller = 1");
+    let other = fixture.site.issue("other", &["*"]);
+    let mut busy = Connection::open(fixture.serving.address);
+    busy.send(&fixture.request_for("wait", json!({"milliseconds": 1500})).bytes()).unwrap();
+    eventually("the tool runs", || fixture.site.trace() == ["started"]);
+    let refused = fixture.request_for("ping", json!({})).send();
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")), "{refused:?}");
+    assert_eq!(fixture.audit().wait_for(1)["outcome"], "OVERLOADED");
+    let served = fixture.serving.request().key(&other.key).message(&call(1, "ping", json!({}))).send();
+    assert_eq!(served.json()["result"]["content"][0]["text"], "pong", "another caller has its own");
+    assert_eq!(busy.receive().unwrap().json()["result"]["content"][0]["text"], "waited");
+    fixture.assert_alive();
+}
+
+#[test]
 fn who_does_not_read_is_cut_off() {
     let config = "[http]\nwrite_timeout = \"700ms\"\n[tools.bulk]\nmax_output = \"8MiB\"";
     let fixture = Fixture::start(config);

@@ -1,6 +1,6 @@
 //! Whose address a request comes from, behind proxies too, and how many failed authentications it is allowed.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -33,7 +33,7 @@ impl Proxies {
         for value in values.iter().rev() {
             let Ok(text) = value.to_str() else { return client };
             for hop in text.rsplit(',') {
-                let Ok(address) = hop.trim().parse::<IpAddr>() else { return client };
+                let Some(address) = hop_address(hop.trim()) else { return client };
                 client = address.to_canonical();
                 if !self.trust(client) {
                     return client;
@@ -47,6 +47,13 @@ impl Proxies {
     pub(super) fn trust(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))
     }
+}
+
+/// The address of a hop, which some proxies write with its port.
+fn hop_address(hop: &str) -> Option<IpAddr> {
+    let bracketed = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']'));
+    let address = bracketed.unwrap_or(hop).parse().ok();
+    address.or_else(|| hop.parse::<SocketAddr>().ok().map(|socket| socket.ip()))
 }
 
 /// Who counts as one address: an IPv6 customer has a whole /64.
@@ -128,6 +135,9 @@ mod tests {
         assert_eq!(client("10.1.2.3", &["1.1.1.1, 198.51.100.1, 10.9.9.9"]), "198.51.100.1");
         assert_eq!(client("10.1.2.3", &["1.1.1.1", "198.51.100.1"]), "198.51.100.1");
         assert_eq!(client("::ffff:10.1.2.3", &["198.51.100.1"]), "198.51.100.1");
+        assert_eq!(client("10.1.2.3", &["198.51.100.1:4711"]), "198.51.100.1");
+        assert_eq!(client("10.1.2.3", &["[2001:db8::1]:4711, 10.9.9.9:80"]), "2001:db8::1");
+        assert_eq!(client("10.1.2.3", &["[2001:db8::1]"]), "2001:db8::1");
         assert_eq!(client("10.1.2.3", &["garbage"]), "10.1.2.3");
         assert_eq!(client("10.1.2.3", &[]), "10.1.2.3");
     }

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::body::{self, is_json, is_stream};
 use super::challenge::Challenges;
+use super::places::Taken;
 use super::reply::{self, Answer};
 use super::sessions::Sessions;
 use super::shares::{Owner, Shares};
@@ -36,6 +37,8 @@ pub(super) struct Sender {
     pub(super) caller: Arc<Caller>,
     /// The header that proved it, for streams that look at it again.
     pub(super) credential: Option<HeaderValue>,
+    /// Its place among the requests.
+    pub(super) place: Taken,
 }
 
 /// With an answer that stays open by itself, and has a place among the streams.
@@ -200,7 +203,7 @@ impl Backend {
         let watched = watched(&parts, sender.credential.as_ref());
         parts.extensions.insert(exchange.clone());
         parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-        let answer = match self.ask(parts, body, envelope, &exchange).await {
+        let answer = match self.ask(parts, body, envelope, &exchange, &sender.place).await {
             Ok(answer) => translated(answer, id),
             Err(answer) => return self.refuse(envelope, &exchange, answer),
         };
@@ -236,7 +239,14 @@ impl Backend {
     ///
     /// # Errors
     /// What to answer to a message that cannot be handed over.
-    async fn ask(&self, parts: Parts, body: Bytes, envelope: &Envelope, exchange: &Exchange) -> Result<Answer, Answer> {
+    async fn ask(
+        &self,
+        parts: Parts,
+        body: Bytes,
+        envelope: &Envelope,
+        exchange: &Exchange,
+        place: &Taken,
+    ) -> Result<Answer, Answer> {
         let request = |parts| Request::from_parts(parts, Full::new(body));
         let Some((service, sessions)) = &self.in_session else { return Ok(self.alone.handle(request(parts)).await) };
         if !version::is_legacy(&parts.headers, envelope) {
@@ -254,7 +264,8 @@ impl Backend {
                     let error = envelope::error(Some(id), envelope::INVALID_REQUEST, message, None);
                     reply::json(StatusCode::BAD_REQUEST, &error)
                 })?;
-                exchange.hold(running);
+                // A call goes on without its client, and so has its place for as long.
+                exchange.hold((running, place.clone()));
             }
             // rmcp goes on with a call whose client has gone, so that its answer can be fetched later.
             exchange.ends_by(&self.authenticate);

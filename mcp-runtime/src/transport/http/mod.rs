@@ -14,6 +14,7 @@ mod hosts;
 mod listener;
 mod metadata;
 mod pages;
+mod places;
 pub(crate) mod reply;
 mod service;
 mod sessions;

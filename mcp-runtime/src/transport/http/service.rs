@@ -14,7 +14,6 @@ use http::header::{AUTHORIZATION, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, StatusCode, Version};
 use http_body::Body;
-use tokio::sync::Semaphore;
 
 use super::address::{Failures, Proxies};
 use super::backend::{Backend, Sender, Standing};
@@ -23,6 +22,7 @@ use super::direct::Direct;
 use super::hosts::Hosts;
 use super::metadata::Metadata;
 use super::pages::Pages;
+use super::places::Places;
 use super::reply::{self, Answer};
 use super::{body, cut_off, held, version};
 use crate::auth::{self, Authenticate, Effort, InvalidReason, Refusal, verify};
@@ -65,7 +65,7 @@ struct Inner {
     challenges: Arc<Challenges>,
     metadata: Option<Metadata>,
     /// Places for requests.
-    requests: Arc<Semaphore>,
+    places: Places,
     bodies: body::Bounds,
     ready: AtomicBool,
 }
@@ -94,7 +94,7 @@ impl HttpService {
             failures: Failures::new(&config.auth),
             challenges,
             metadata: Metadata::new(&config.auth, spec.title.unwrap_or(spec.name)),
-            requests: Arc::new(Semaphore::new(config.http.requests)),
+            places: Places::new(&config.http),
             bodies: body::Bounds::new(&config.http),
             ready: AtomicBool::new(true),
         }))
@@ -202,7 +202,7 @@ impl Inner {
         let is_post = request.method() == Method::POST;
         let is_served = is_post || self.backend.serves(request.method(), request.headers());
         let (mut parts, body) = request.into_parts();
-        let place = Arc::clone(&self.requests).try_acquire_owned().ok();
+        let place = self.places.take();
         if place.is_none() && self.authenticate.effort(&parts) != Effort::None {
             // Who this is would cost what there is no room for.
             let client = self.proxies.client(peer.ip(), &parts.headers);
@@ -229,8 +229,10 @@ impl Inner {
         drop(attempt);
         // Nothing behind this point sees the credential, but a stream that looks at it again.
         let credential = parts.headers.remove(AUTHORIZATION);
-        let sender = Sender { caller: Arc::clone(&caller), credential };
-        let Some(place) = place else { return self.crowded(&caller, parts.version) };
+        let Some(place) = place.and_then(|place| self.places.of(&caller, place)) else {
+            return self.crowded(&caller, parts.version);
+        };
+        let sender = Sender { caller: Arc::clone(&caller), credential, place: place.clone() };
         let mut answer = if is_post {
             self.while_let_in(&caller, self.of_caller(peer, parts, body, sender)).await
         } else if is_served {
