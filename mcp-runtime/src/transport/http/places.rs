@@ -27,7 +27,7 @@ struct Callers {
 
 /// A place whose request has no caller yet.
 #[derive(Debug)]
-pub(super) struct Place(OwnedSemaphorePermit);
+pub(super) struct Place(#[expect(dead_code, reason = "held, and dropped")] OwnedSemaphorePermit);
 
 /// A place of a caller's request, given back with the last share of it.
 #[derive(Clone, Debug)]
