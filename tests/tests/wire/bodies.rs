@@ -225,8 +225,8 @@ fn a_message_that_asks_nothing_gets_no_answer() {
     let call =
         json!({"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "echo", "arguments": {"text": "x"}}});
     let response = fixture.post(call.to_string());
-    assert_eq!((response.status, response.body.as_str()), (202, ""), "a call without an id is none");
-    assert!(!fixture.site.trace().contains(&"echo".to_owned()), "and does nothing");
+    assert_eq!(response.rpc_error(), (400, -32600), "a call needs an id");
+    assert!(!fixture.site.trace().contains(&"echo".to_owned()), "and does nothing without");
     let response = fixture.post(json!({"jsonrpc": "2.0", "id": 1, "result": {}}).to_string());
     assert_eq!(response.status, 400, "nobody asked: {response:?}");
     assert_eq!(fixture.audit().records().len(), 3, "each left its record");
