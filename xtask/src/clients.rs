@@ -11,8 +11,9 @@ use serde_json::Value;
 use crate::{Result, child, root, server::Server, target, tools};
 
 /// Everything that a tool of the example asks for.
-const SCOPES: [&str; 7] = [
+const SCOPES: [&str; 8] = [
     "catalog.read",
+    "customer.delete",
     "customer.read",
     "feedback.read",
     "feedback.write",

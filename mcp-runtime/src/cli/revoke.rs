@@ -56,6 +56,8 @@ enum Command {
     /// One token, by its id
     Token {
         /// The claim `jti`, or what the audit shows as the credential
+        // One id in 64 begins so, where ids are random and in base64url.
+        #[arg(allow_hyphen_values = true)]
         jti: String,
     },
 }

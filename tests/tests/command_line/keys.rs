@@ -93,6 +93,13 @@ fn revocations_are_listed_with_who_and_when() {
     assert_eq!(text, format!("revoked key {}: one key is cut off\n", c.id));
     let (table, _) = texts(&site.run(&["revoke", "--list"]));
     assert_eq!(table.lines().count(), 6, "{table}");
+    // Ids of tokens are random: one in 64 begins like an option.
+    for words in [&["revoke", "token", "-osg91", "--json"][..], &["revoke", "--json", "token", "--osg91"]] {
+        let output = site.run(words);
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("osg91"), "{words:?}");
+    }
+    assert!(String::from_utf8_lossy(&site.run(&["revoke", "token", "--help"]).stdout).contains("Usage"));
 }
 
 #[test]
