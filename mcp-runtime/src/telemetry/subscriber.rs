@@ -13,8 +13,9 @@ use crate::config::{Log, LogFormat};
 /// The variable that filters the log, in the syntax of `tracing_subscriber::EnvFilter`.
 const VARIABLE: &str = "RUST_LOG";
 
-/// rmcp's own log stays at `warn`, whatever is asked for: below, it prints whole requests, personal data and all.
-const QUIET: &str = "rmcp=warn";
+/// rmcp's own log stays at `error`, whatever is asked for: below, it prints methods, ids and whole requests as they came,
+/// personal data and all. What came of a request is in its record.
+const QUIET: &str = "rmcp=error";
 
 /// Logs to standard error, as `[log]` says; the variable `RUST_LOG` has the last word on what. Does nothing where the
 /// program has set a subscriber already. `serve` and `call` do this; a program of its own calls it before it serves.
@@ -82,7 +83,7 @@ mod tests {
     fn rmcp_stays_quiet_whatever_is_asked_for() {
         for asked in ["", "info", "trace", "rmcp=trace", "debug,rmcp::transport=trace", " rmcp=debug,info"] {
             let filter = filter(asked).to_string();
-            assert!(filter.contains("rmcp=warn") && filter.matches("rmcp").count() == 1, "{asked}: {filter}");
+            assert!(filter.contains("rmcp=error") && filter.matches("rmcp").count() == 1, "{asked}: {filter}");
         }
         assert!(check("info,revenue=debug").is_ok());
         assert!(check("info,=").is_err());

@@ -211,3 +211,23 @@ fn ten_thousand_names_make_no_series() {
     assert!(body.lines().count() < 1000, "{} lines", body.lines().count());
     assert!(!body.contains("\"tool_9") && !body.contains("method/") && !body.contains("argument_"), "{body}");
 }
+
+/// What rmcp writes of a request that it refuses is the client's own text.
+#[test]
+fn what_a_client_calls_its_requests_is_in_no_log() {
+    let site = Site::new(env!("CARGO_BIN_EXE_fixture"), "[log]\nformat = \"json\"\nfilter = \"info,rmcp=trace\"");
+    let key = site.issue("reporting", &["*"]);
+    let serving = site.serve();
+    for message in [
+        json!({"jsonrpc": "2.0", "id": 1, "method": "carol@example.com"}),
+        json!({"jsonrpc": "2.0", "id": "carol@example.com", "method": "tools/lost"}),
+        json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "carol@example.com"}}),
+        json!({"jsonrpc": "2.0", "id": 3, "method": "prompts/get", "params": {"name": "carol@example.com"}}),
+    ] {
+        let answer = serving.request().key(&key.key).raw(message.to_string()).send();
+        assert!(answer.body.contains("error"), "{answer:?}");
+    }
+    serving.ask(&key, &call("last", "ping", json!({})));
+    let log = log(serving);
+    assert!(!log.is_empty() && !log.iter().any(|line| line.contains("carol")), "{log:?}");
+}
