@@ -12,8 +12,9 @@ use serde_json::Value;
 use crate::{Result, child, root, target, tools};
 
 /// Calls, and how many instructions each may take. Whoever makes one dearer sees it here, and raises the bound with a
-/// reason or not at all; whoever makes one much cheaper lowers it.
-const CASES: [(&str, u64); 3] = [("no-arguments", 54_500), ("ten-arguments", 111_500), ("refused", 249_000)];
+/// reason or not at all; whoever makes one much cheaper lowers it. They are 6 % above what was counted: which way the C
+/// library copies memory depends on the processor.
+const CASES: [(&str, u64); 3] = [("no-arguments", 56_500), ("ten-arguments", 114_000), ("refused", 249_000)];
 
 /// One case under valgrind.
 const CASE: Duration = Duration::from_mins(3);
