@@ -178,7 +178,8 @@ impl<R: AsyncRead + Send + Unpin> Reader<R> {
         let exchange = Exchange::begin(&self.gate, caller, &envelope, Via::Stdio, recording)
             .map_err(|failure| id.map(|id| limited(Some(id), &failure)))?;
         // What rmcp answers by itself, it answers; a call that the gate never sees was none.
-        exchange.recording().presume(if envelope.is_call() { code::INVALID_REQUEST } else { CallRecord::OK });
+        let is_refused = envelope.is_call() || self.handshake.is_before(&envelope);
+        exchange.recording().presume(if is_refused { code::INVALID_REQUEST } else { CallRecord::OK });
         let text = line.as_deref().ok().and_then(|line| std::str::from_utf8(line).ok()).unwrap_or_default();
         let Ok(mut message) = envelope::message(text) else {
             exchange.recording().decide(code::INVALID_REQUEST);

@@ -124,6 +124,22 @@ fn calls_run_beside_each_other_and_answers_never_cross() {
 }
 
 #[test]
+fn what_comes_before_the_handshake_is_refused_and_recorded_so() {
+    let site = site("");
+    let key = site.issue("agent", &["*"]);
+    let mut session = Session::start(&site, &key);
+    let mut expected = 0;
+    for (method, code, outcome) in
+        [("tools/list", -32602, "INVALID_REQUEST"), ("prompts/list", -32602, "INVALID_REQUEST"), ("ping", 0, "OK")]
+    {
+        let answer = session.ask(&json!({"jsonrpc": "2.0", "id": 1, "method": method}));
+        assert_eq!(answer["error"]["code"].as_i64().unwrap_or(0), code, "{method}: {answer}");
+        expected += 1;
+        assert_eq!(site.audit().wait_for(expected)["outcome"], outcome, "{method}");
+    }
+}
+
+#[test]
 fn the_modern_revision_needs_no_handshake() {
     let site = site("");
     let key = site.issue("agent", &["*"]);

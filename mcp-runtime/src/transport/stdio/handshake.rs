@@ -38,6 +38,14 @@ impl Handshake {
         }
     }
 
+    /// Whether a message comes too early: it neither says its revision nor follows a handshake. rmcp refuses all such
+    /// requests but those that need neither.
+    pub(super) fn is_before(&self, envelope: &Envelope) -> bool {
+        let needs_none = envelope.id.is_none() || matches!(envelope.method, "initialize" | "ping");
+        let agreed = self.lock();
+        !needs_none && envelope.version.is_none() && agreed.revision.is_none() && agreed.asked.is_none()
+    }
+
     /// A message is handed to rmcp.
     pub(super) fn asked(&self, envelope: &Envelope, recording: &Recording) {
         // Since 2026-07-28 each message says its revision, and nobody shakes hands.
