@@ -95,6 +95,7 @@ pub mod fuzz;
 pub mod gate;
 mod hex;
 pub mod input;
+mod json;
 pub mod limit;
 #[cfg(feature = "testing")]
 #[doc(hidden)]

@@ -24,17 +24,21 @@ pub(crate) mod decode;
 mod explain;
 mod meant;
 mod narrow;
-mod number;
 pub(crate) mod schema;
 mod shape;
-pub(crate) mod strict;
+pub(crate) mod strict {
+    #[cfg(any(feature = "http", feature = "stdio"))]
+    pub(crate) use crate::json::read::check;
+    pub(crate) use crate::json::read::{MAX_NODES, Malformed, map as object, value};
+}
 mod violation;
 mod words;
 pub(crate) mod work;
+mod zero;
 
 use serde_json::{Map, Value};
 
-pub use strict::Malformed;
+pub use crate::json::Malformed;
 pub(crate) use strict::object;
 pub use violation::{CheckError, MAX_VIOLATIONS, Violation};
 pub(crate) use violation::{escape, shown};
@@ -68,13 +72,13 @@ pub(crate) fn check_object(mut filled: Map<String, Value>, schema: &Compiled) ->
             filled.insert((*name).to_owned(), default.clone());
         }
     }
-    number::settle_zeros(&mut filled, &schema.published);
+    zero::settle_zeros(&mut filled, &schema.published);
     let value = Value::Object(filled);
     let mut coerced = Vec::new();
     let values = schema.validated(value).or_else(|mut value| {
         if let (Value::Object(map), Some(kept)) = (&mut value, &schema.coerced_but) {
             coerced = coerce::coerce(map, &schema.published, |name| kept.iter().any(|kept| kept == name));
-            number::settle_zeros(map, &schema.published);
+            zero::settle_zeros(map, &schema.published);
         }
         if coerced.is_empty() { Err(value) } else { schema.validated(value) }
     });

@@ -1,6 +1,6 @@
 //! The schema of a tool's arguments: one thing, published and enforced.
 
-use jsonschema::{PatternOptions, Validator};
+use jsonschema::Validator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
@@ -143,13 +143,9 @@ impl Compiled {
     }
 }
 
-/// Compiles a schema: 2020-12, references inside of it only, formats asserted, patterns in linear time.
+/// Compiles a schema for values.
 pub(crate) fn compile(schema: &Value) -> Result<Validator, String> {
-    jsonschema::draft202012::options()
-        .should_validate_formats(true)
-        .with_pattern_options(PatternOptions::regex())
-        .build(schema)
-        .map_err(|error| format!("the schema does not compile: {error}"))
+    crate::json::compile::<jsonschema::json::SerdeJson>(schema)
 }
 
 /// Writes the rules of an argument into its schema; gives the default, if there is one.

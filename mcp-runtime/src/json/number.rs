@@ -5,78 +5,20 @@
 //! becomes that integer, and every other one stays the float that it was read as. After this, a float in the value is no
 //! integer that a Rust type could hold, except -0.0.
 
-use serde_json::{Map, Number, Value};
+use serde_json::Number;
 
-use super::shape::{Document, Kinds};
+use super::Document;
 
-/// Gives the integers in a value their exact form; `text` is what the value was read from.
-pub(super) fn exact(value: &mut Value, text: &str) {
-    let mut tokens = Tokens { text: text.as_bytes(), at: 0 };
-    visit(value, &mut tokens);
-}
-
-/// Keys of an object keep the order of the text, so the numbers of the value come in the order of the tokens.
-fn visit(value: &mut Value, tokens: &mut Tokens<'_>) {
-    match value {
-        Value::Number(number) => {
-            if let Some(token) = tokens.next()
-                && number.is_f64()
-                && let Some(integer) = integer(token).and_then(in_64_bits)
-            {
-                *number = integer;
-            }
-        }
-        Value::Array(values) => values.iter_mut().for_each(|value| visit(value, tokens)),
-        Value::Object(map) => map.values_mut().for_each(|value| visit(value, tokens)),
-        _ => {}
-    }
-}
-
-/// -0 is 0 where only integers are asked for. A float keeps its sign.
-pub(super) fn settle_zeros(arguments: &mut Map<String, Value>, published: &Map<String, Value>) {
-    if arguments.values().any(has_negative_zero)
-        && let Some(properties) = published.get("properties").and_then(Value::as_object)
-    {
-        for (name, value) in arguments {
-            settle(value, &properties.get(name).into_iter().collect::<Vec<_>>(), Document(published));
-        }
-    }
-}
-
-fn is_negative_zero(number: &Number) -> bool {
-    number.is_f64() && number.as_f64().is_some_and(|float| float == 0.0 && float.is_sign_negative())
-}
-
-fn has_negative_zero(value: &Value) -> bool {
-    match value {
-        Value::Number(number) => is_negative_zero(number),
-        Value::Array(values) => values.iter().any(has_negative_zero),
-        Value::Object(map) => map.values().any(has_negative_zero),
-        _ => false,
-    }
-}
-
-fn settle<'a>(value: &mut Value, schemas: &[&'a Value], document: Document<'a>) {
-    match value {
-        Value::Number(number)
-            if is_negative_zero(number)
-                && !schemas.iter().any(|schema| document.kinds(schema).meet(Kinds::FRACTION)) =>
+/// Gives the integers in a value their exact form; `text` is what the value was read from. The numbers of the value come
+/// in the order of the text.
+pub(super) fn exact(document: &mut Document<'_>, text: &str) {
+    let tokens = Tokens { text: text.as_bytes(), at: 0 };
+    for (number, token) in document.numbers_mut().zip(tokens) {
+        if number.is_f64()
+            && let Some(integer) = integer(token).and_then(in_64_bits)
         {
-            *number = 0.into();
+            *number = integer;
         }
-        Value::Array(values) => {
-            for (index, value) in values.iter_mut().enumerate() {
-                let schemas = document.item(schemas, index);
-                settle(value, &schemas, document);
-            }
-        }
-        Value::Object(map) => {
-            for (name, value) in map {
-                let schemas = document.property(schemas, name);
-                settle(value, &schemas, document);
-            }
-        }
-        _ => {}
     }
 }
 
@@ -149,14 +91,14 @@ fn integer(token: &[u8]) -> Option<i128> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn read(text: &str) -> Value {
-        let mut value = serde_json::from_str(text).unwrap();
-        exact(&mut value, text);
-        value
+        let mut document = Document::of(&serde_json::from_str(text).unwrap());
+        exact(&mut document, text);
+        document.root().to_value()
     }
 
     #[test]
