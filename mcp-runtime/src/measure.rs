@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::json;
 
 use crate::__private::arg;
 use crate::caller::{Agent, Caller};
 use crate::config::Config;
 use crate::error::Correlation;
 use crate::gate::StartError;
+use crate::json::Document;
 use crate::limit::{Bucket, Quota};
 use crate::output::Counts;
 use crate::record::{Recording, Via};
@@ -27,7 +28,7 @@ const ARGUMENTS: &[ArgumentSpec] = &[
 pub struct Records {
     sinks: Arc<Sinks>,
     caller: Arc<Caller>,
-    sent: Map<String, Value>,
+    sent: Document<'static>,
 }
 
 /// A subscriber that writes the JSON that `telemetry::init` writes, to nowhere.
@@ -59,12 +60,12 @@ impl Records {
     /// As [`Protected::with_telemetry`](crate::Protected::with_telemetry).
     pub fn new(config: &Config, telemetry: Telemetry) -> Result<Self, StartError> {
         let agent = Agent::key("reporting").map_err(|_| StartError::NoRandomness)?;
-        let sent = [("country", Value::from("Germany")), ("months", 12.into()), ("email", "carol@example.com".into())];
+        let sent = json!({"country": "Germany", "months": 12, "email": "carol@example.com"});
         let key = telemetry.key().ok_or(StartError::NoRandomness)?;
         Ok(Self {
             sinks: Arc::new(Sinks::start(config, &SPEC, telemetry, &key)?),
             caller: Arc::new(Caller::new(agent, "k1")),
-            sent: sent.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            sent: Document::of(&sent),
         })
     }
 

@@ -90,8 +90,9 @@ async fn steps() -> Result<(), Box<dyn std::error::Error>> {
     let body = body("file", ARGUMENTS);
     let parts = parts(issued.key.expose());
     let sent = steps.read(ARGUMENTS);
-    let values = steps.validate(sent.clone());
-    let answer = steps.run(values.clone()).await.ok_or("the tool does not run")?;
+    let values = steps.validate(sent.clone()).ok_or("the arguments are not valid")?;
+    let begun = steps.begin();
+    let answer = steps.run(&values, &begun).await.ok_or("the tool does not run")?;
     let answered = || steps.finish(answer.clone());
 
     let mut rows = vec![
@@ -101,7 +102,7 @@ async fn steps() -> Result<(), Box<dyn std::error::Error>> {
         ("three limits", measure(|| (), |()| steps.limits())),
         ("validate ten arguments", measure(|| sent.clone(), |sent| steps.validate(sent))),
     ];
-    let run = measure(|| values.clone(), |values| at_once(steps.run(values)));
+    let run = measure(|| (), |()| at_once(steps.run(&values, &begun)));
     let sanitise = measure(|| filed(17), |filed| steps.sanitise(Json(filed)));
     rows.push((
         "decode them, run the tool that does nothing",

@@ -8,7 +8,7 @@
 use serde_json::{Map, Value};
 
 use super::shape::{Document, Kinds};
-use super::strict;
+use crate::json::read;
 
 /// The longest string that is read as an array or an object, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
@@ -96,7 +96,7 @@ fn number(text: &str, admitted: Kinds) -> Option<Value> {
             let signed = text.parse::<i64>().map(Value::from);
             signed.or_else(|_| text.parse::<u64>().map(Value::from)).ok()
         }
-        Some(fraction) if are_digits(fraction) && admitted.meet(Kinds::FRACTION) => strict::value(text).ok(),
+        Some(fraction) if are_digits(fraction) && admitted.meet(Kinds::FRACTION) => read::value(text).ok(),
         _ => None,
     }
 }
@@ -105,7 +105,7 @@ fn structure(text: &str) -> Option<Value> {
     if text.len() > MAX_BYTES {
         return None;
     }
-    strict::value(text).ok().filter(|value| depth(value) <= MAX_DEPTH)
+    read::value(text).ok().filter(|value| depth(value) <= MAX_DEPTH)
 }
 
 fn depth(value: &Value) -> usize {

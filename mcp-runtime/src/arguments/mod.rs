@@ -26,87 +26,82 @@ mod meant;
 mod narrow;
 pub(crate) mod schema;
 mod shape;
-pub(crate) mod strict {
-    #[cfg(any(feature = "http", feature = "stdio"))]
-    pub(crate) use crate::json::read::check;
-    pub(crate) use crate::json::read::{MAX_NODES, Malformed, map as object, value};
-}
 mod violation;
 mod words;
 pub(crate) mod work;
 mod zero;
 
-use serde_json::{Map, Value};
-
-pub use crate::json::Malformed;
-pub(crate) use strict::object;
 pub use violation::{CheckError, MAX_VIOLATIONS, Violation};
 pub(crate) use violation::{escape, shown};
 
+pub use crate::json::Malformed;
+use crate::json::{Document, Members};
 use crate::spec::{ArgumentSpec, Rule};
+use decode::Sent;
 use schema::Compiled;
 
-/// What the schema of a tool says of arguments.
-#[derive(Debug)]
-pub(crate) struct Checked {
-    /// What the tool gets: defaults written in; or what is wrong.
-    pub(crate) values: Result<Map<String, Value>, Vec<Violation>>,
-    /// The arguments that were sent as strings and taken for what the schema asks for.
-    pub(crate) coerced: Vec<String>,
-}
-
-/// Checks arguments against the schema of their tool. Where they break it, strings that stand for what the schema asks
-/// for are [coerced](coerce), and all is checked once more.
+/// Checks arguments against the schema of their tool, and writes in the defaults. Where they break it, strings that stand
+/// for what the schema asks for are [coerced](coerce), and all is checked once more. Gives the names of the arguments in
+/// which that was done.
 ///
 /// # Errors
-/// Text that is no JSON object, or has a key twice: no arguments at all.
-#[cfg(any(test, feature = "testing"))]
-pub(crate) fn check(raw: &str, schema: &Compiled) -> Result<Checked, strict::Malformed> {
-    strict::object(raw).map(|sent| check_object(sent, schema))
-}
-
-/// As [`check`], for arguments that were read strictly already.
-pub(crate) fn check_object(mut filled: Map<String, Value>, schema: &Compiled) -> Checked {
+/// What is wrong.
+pub(crate) fn check(sent: &mut Document<'_>, schema: &Compiled) -> Result<Vec<String>, Vec<Violation>> {
     for (name, default) in &schema.defaults {
-        if !filled.contains_key(*name) {
-            filled.insert((*name).to_owned(), default.clone());
+        if sent.members().get(name).is_none() {
+            sent.insert(name, default);
         }
     }
-    zero::settle_zeros(&mut filled, &schema.published);
-    let value = Value::Object(filled);
-    let mut coerced = Vec::new();
-    let values = schema.validated(value).or_else(|mut value| {
-        if let (Value::Object(map), Some(kept)) = (&mut value, &schema.coerced_but) {
-            coerced = coerce::coerce(map, &schema.published, |name| kept.iter().any(|kept| kept == name));
-            zero::settle_zeros(map, &schema.published);
+    zero::settle_zeros(sent, &schema.published);
+    if schema.is_met(sent) {
+        return Ok(Vec::new());
+    }
+    let Some(kept) = &schema.coerced_but else { return Err(schema.violations(sent)) };
+    let mut members = sent.members().to_map();
+    let coerced = coerce::coerce(&mut members, &schema.published, |name| kept.iter().any(|kept| kept == name));
+    if !coerced.is_empty() {
+        *sent = Document::of(&members.into());
+        zero::settle_zeros(sent, &schema.published);
+        if schema.is_met(sent) {
+            return Ok(coerced);
         }
-        if coerced.is_empty() { Err(value) } else { schema.validated(value) }
-    });
+    }
     // What is still wrong is told of the coerced arguments: a string that stands for a number out of range is out of
     // range, and whoever can send nothing but strings can mend that.
-    let values = values.map_err(|value| schema.violations(&value));
-    Checked { coerced: if values.is_ok() { coerced } else { Vec::new() }, values }
+    Err(schema.violations(sent))
 }
 
-/// Splits the arguments up by parameter, in the order of the function. A flattened parameter gets the properties that
-/// no other parameter names.
-pub(crate) fn by_parameter(values: Map<String, Value>, arguments: &[ArgumentSpec]) -> Vec<Option<Value>> {
-    let mut split: Vec<Option<Value>> = arguments.iter().map(|_| None).collect();
-    let mut others = Map::new();
-    for (name, value) in values {
-        // A function has a handful of parameters, most of them met in their order: faster than to ask a table.
-        let parameter = arguments.iter().position(|argument| argument.name == name && !is_flattened(argument));
-        match parameter.and_then(|index| split.get_mut(index)) {
-            Some(slot) => *slot = Some(value),
-            None => drop(others.insert(name, value)),
+/// Finds the arguments of a function's parameters, which mostly come in the order of those.
+#[derive(Debug)]
+pub(crate) struct ByParameter<'d> {
+    document: &'d Document<'d>,
+    arguments: &'static [ArgumentSpec],
+    /// Behind the one that was found last.
+    next: Members<'d>,
+}
+
+impl<'d> ByParameter<'d> {
+    pub(crate) fn new(document: &'d Document<'d>, arguments: &'static [ArgumentSpec]) -> Self {
+        Self { document, arguments, next: document.members() }
+    }
+
+    pub(crate) fn arguments(&self) -> &'static [ArgumentSpec] {
+        self.arguments
+    }
+
+    /// What was sent for a parameter. A flattened one gets the members that no other parameter names.
+    pub(crate) fn get(&mut self, index: usize) -> Sent<'d> {
+        let Some(argument) = self.arguments.get(index) else { return Sent::nothing() };
+        if is_flattened(argument) {
+            return Sent::others(self.document, self.arguments);
         }
+        let mut ahead = self.next.clone();
+        if let Some((_, value)) = ahead.find(|(name, _)| *name == argument.name) {
+            self.next = ahead;
+            return Sent::value(value);
+        }
+        self.document.members().get(argument.name).map_or(Sent::nothing(), Sent::value)
     }
-    if let Some(index) = arguments.iter().position(is_flattened)
-        && let Some(slot) = split.get_mut(index)
-    {
-        *slot = Some(Value::Object(others));
-    }
-    split
 }
 
 pub(crate) fn is_flattened(argument: &ArgumentSpec) -> bool {

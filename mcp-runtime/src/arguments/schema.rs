@@ -1,14 +1,17 @@
 //! The schema of a tool's arguments: one thing, published and enforced.
 
-use jsonschema::Validator;
+use std::sync::OnceLock;
+
+use jsonschema::json::SerdeJson;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
 pub(crate) use super::narrow::bound_numbers;
 
-use super::shape::{Document, Kinds};
+use super::shape::{Document as Schemas, Kinds};
 use super::violation::{MAX_VIOLATIONS, Violation, escape};
 use super::{explain, is_flattened, narrow, work};
+use crate::json::{Document, Validator, compile};
 use crate::spec::{ArgumentSpec, Bounds, Number, Rule, Size};
 
 /// A tool's argument schema, compiled.
@@ -21,6 +24,8 @@ pub(crate) struct Compiled {
     /// Arguments of which nothing is coerced; `None` if nothing is of any.
     pub(super) coerced_but: Option<Vec<String>>,
     validator: Validator,
+    /// The same schema, to say what is wrong: its errors show parts of a value, which documents would have to copy.
+    explainer: OnceLock<Option<jsonschema::Validator<SerdeJson>>>,
 }
 
 impl Compiled {
@@ -80,10 +85,11 @@ impl Compiled {
             published.insert("$defs".to_owned(), Value::Object(definitions));
         }
         for argument in arguments {
-            check_rules(argument, Document(&published))?;
+            check_rules(argument, Schemas(&published))?;
         }
         let validator = compile(&Value::Object(published.clone()))?;
-        let compiled = Self { published, defaults, coerced_but: Some(kept), validator };
+        let explainer = OnceLock::new();
+        let compiled = Self { published, defaults, coerced_but: Some(kept), validator, explainer };
         compiled.check_defaults()?;
         Ok(compiled)
     }
@@ -94,29 +100,28 @@ impl Compiled {
         self
     }
 
-    /// The arguments, if they meet the schema.
-    pub(super) fn validated(&self, arguments: Value) -> Result<Map<String, Value>, Value> {
-        match arguments {
-            arguments if !self.validator.is_valid(&arguments) => Err(arguments),
-            Value::Object(map) => Ok(map),
-            other => Err(other),
-        }
+    /// Whether arguments meet the schema.
+    pub(super) fn is_met(&self, arguments: &Document<'_>) -> bool {
+        self.validator.is_valid(arguments.root())
     }
 
     /// Everything that is wrong with these arguments, in the order of their places.
-    pub(crate) fn violations(&self, arguments: &Value) -> Vec<Violation> {
+    pub(crate) fn violations(&self, arguments: &Document<'_>) -> Vec<Violation> {
+        let compiled = || compile(&Value::Object(self.published.clone())).ok();
+        let Some(explainer) = self.explainer.get_or_init(compiled) else { return Vec::new() };
+        let arguments = arguments.root().to_value();
         let endless = arguments.as_object().map_or_else(Vec::new, |map| work::endless(map, &self.published));
         if endless.is_empty() {
-            return explain::violations(self.validator.iter_errors(arguments), &self.published);
+            return explain::violations(explainer.iter_errors(&arguments), &self.published);
         }
-        let mut rest = arguments.clone();
+        let mut rest = arguments;
         let mut violations = Vec::new();
         for name in endless {
             rest.as_object_mut().and_then(|map| map.shift_remove(&name));
             let message = "is nested too deeply to say what is wrong with it; send a simpler value";
             violations.push(Violation::new(format!("/{}", escape(&name)), "depth", message));
         }
-        for violation in explain::violations(self.validator.iter_errors(&rest), &self.published) {
+        for violation in explain::violations(explainer.iter_errors(&rest), &self.published) {
             if violations.len() < MAX_VIOLATIONS && violations.iter().all(|other| other.pointer != violation.pointer) {
                 violations.push(violation);
             }
@@ -131,7 +136,7 @@ impl Compiled {
         // Alone, so that nothing hides what is wrong with them.
         let mut alone = self.published.clone();
         alone.shift_remove("required");
-        let validator = compile(&Value::Object(alone))?;
+        let validator = compile::<SerdeJson>(&Value::Object(alone))?;
         let defaults = self.defaults.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
         let defaults = Value::Object(defaults.collect());
         match explain::violations(validator.iter_errors(&defaults), &self.published).first() {
@@ -141,11 +146,6 @@ impl Compiled {
             }
         }
     }
-}
-
-/// Compiles a schema for values.
-pub(crate) fn compile(schema: &Value) -> Result<Validator, String> {
-    crate::json::compile::<jsonschema::json::SerdeJson>(schema)
 }
 
 /// Writes the rules of an argument into its schema; gives the default, if there is one.
@@ -197,7 +197,7 @@ fn bound(size: &Size, keywords: [&str; 2], property: &mut Map<String, Value>) {
 }
 
 /// A rule that does not apply to its type would be an option without effect.
-fn check_rules(argument: &ArgumentSpec, document: Document<'_>) -> Result<(), String> {
+fn check_rules(argument: &ArgumentSpec, document: Schemas<'_>) -> Result<(), String> {
     let Some(property) = document.0.get("properties").and_then(|all| all.get(argument.name)) else { return Ok(()) };
     let number = Kinds::INTEGER.or(Kinds::FRACTION);
     for rule in argument.rules {

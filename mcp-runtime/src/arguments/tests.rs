@@ -6,7 +6,17 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::__private::{Argument, arg, range};
+use crate::json::{compile, read};
 use crate::spec::Number;
+
+/// Arguments are checked as a call's are.
+fn checked(text: &str, schema: &Compiled) -> Result<Vec<String>, Vec<Violation>> {
+    check(&mut read::object(text).unwrap(), schema)
+}
+
+fn compiles(schema: &Value) -> Result<(), String> {
+    compile::<crate::json::Documents>(schema).map(drop)
+}
 
 /// One argument of each type that a test asks for.
 const ARGUMENTS: &[ArgumentSpec] = &[
@@ -21,9 +31,11 @@ const ARGUMENTS: &[ArgumentSpec] = &[
 /// What the argument comes to; the keyword of what is wrong with it.
 fn take<T: Argument + Debug>(name: &str, text: &str) -> Result<T, String> {
     let schema = Compiled::new(ARGUMENTS).unwrap();
-    let checked = check(&format!("{{\"{name}\":{text}}}"), &schema).map_err(|malformed| format!("{malformed:?}"))?;
-    let mut values = checked.values.map_err(|violations| violations[0].keyword.clone())?;
-    T::decode(values.remove(name)).map_err(|_| "decode".to_owned())
+    let text = format!("{{\"{name}\":{text}}}");
+    let mut sent = read::object(&text).map_err(|malformed| format!("{malformed:?}"))?;
+    check(&mut sent, &schema).map_err(|violations| violations[0].keyword.clone())?;
+    let index = ARGUMENTS.iter().position(|argument| argument.name == name).unwrap();
+    T::decode(ByParameter::new(&sent, ARGUMENTS).get(index)).map_err(|_| "decode".to_owned())
 }
 
 #[test]
@@ -90,10 +102,10 @@ fn bounds_wider_than_the_type_are_cut_and_others_stop_the_start() {
 #[test]
 fn what_points_outside_of_the_schema_stops_the_start() {
     for outside in ["https://example.com/schema.json", "file:///etc/passwd", "other.json#/a"] {
-        let error = schema::compile(&json!({"properties": {"a": {"$ref": outside}}})).unwrap_err();
+        let error = compiles(&json!({"properties": {"a": {"$ref": outside}}})).unwrap_err();
         assert!(error.contains("does not compile"), "{error}");
     }
-    assert!(schema::compile(&json!({"pattern": "^(?=a)"})).is_err(), "looking around is not linear");
+    assert!(compiles(&json!({"pattern": "^(?=a)"})).is_err(), "looking around is not linear");
 }
 
 #[test]
@@ -102,7 +114,7 @@ fn a_pattern_takes_no_longer_than_its_text() {
     let schema = Compiled::new(HARD).unwrap();
     let started = std::time::Instant::now();
     let text = json!({ "a": format!("{}!", "a".repeat(100_000)) }).to_string();
-    assert!(check(&text, &schema).unwrap().values.is_err());
+    assert!(checked(&text, &schema).is_err());
     assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
@@ -122,14 +134,32 @@ fn a_deep_value_of_a_type_that_holds_itself_is_read_in_linear_time() {
         (0..levels).fold(end.to_owned(), |inner, _| format!(r#"{{"kind":"B","count":"7","next":{inner}}}"#))
     };
     let started = std::time::Instant::now();
-    let checked = check(&format!(r#"{{"chain":{}}}"#, chain(60, "null")), &schema).unwrap();
-    assert_eq!(checked.coerced, ["chain"]);
-    assert!(checked.values.is_ok());
+    let coerced = checked(&format!(r#"{{"chain":{}}}"#, chain(60, "null")), &schema).unwrap();
+    assert_eq!(coerced, ["chain"]);
     for (levels, pointer, keyword) in [(60, "/chain", "depth"), (3, "/chain/next/next/next", "type")] {
-        let checked = check(&format!(r#"{{"chain":{},"x":1}}"#, chain(levels, "7")), &schema).unwrap();
-        let violations = checked.values.unwrap_err();
+        let violations = checked(&format!(r#"{{"chain":{},"x":1}}"#, chain(levels, "7")), &schema).unwrap_err();
         assert_eq!((violations[0].pointer.as_str(), violations[0].keyword.as_str()), (pointer, keyword));
         assert_eq!(violations[1].pointer, "/x");
     }
     assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[test]
+fn each_parameter_gets_its_own() {
+    const SPLIT: &[ArgumentSpec] = &[
+        arg::<u8>().spec("a", "", &[]),
+        arg::<std::collections::BTreeMap<String, u8>>().spec("rest", "", &[Rule::Flatten]),
+        arg::<Option<u8>>().spec("b", "", &[]),
+        arg::<u8>().spec("c", "", &[]),
+    ];
+    for text in [r#"{"a":1,"x":4,"c":3,"y":5}"#, r#"{"y":5,"c":3,"x":4,"a":1}"#] {
+        let sent = read::object(text).unwrap();
+        let mut split = ByParameter::new(&sent, SPLIT);
+        assert_eq!(u8::decode(split.get(0)), Ok(1));
+        let rest = std::collections::BTreeMap::<String, u8>::decode(split.get(1)).unwrap();
+        assert_eq!(rest.into_iter().collect::<Vec<_>>(), [("x".to_owned(), 4), ("y".to_owned(), 5)]);
+        assert_eq!(Option::<u8>::decode(split.get(2)), Ok(None));
+        assert_eq!(u8::decode(split.get(3)), Ok(3));
+        assert!(u8::decode(split.get(4)).is_err(), "there is no fifth");
+    }
 }

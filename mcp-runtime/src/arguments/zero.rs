@@ -2,33 +2,28 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::shape::{Document, Kinds};
+use super::shape::{Document as Schemas, Kinds};
+use crate::json::Document;
 
 /// -0 is 0 where only integers are asked for. A float keeps its sign.
-pub(super) fn settle_zeros(arguments: &mut Map<String, Value>, published: &Map<String, Value>) {
-    if arguments.values().any(has_negative_zero)
-        && let Some(properties) = published.get("properties").and_then(Value::as_object)
-    {
-        for (name, value) in arguments {
-            settle(value, &properties.get(name).into_iter().collect::<Vec<_>>(), Document(published));
+pub(super) fn settle_zeros(arguments: &mut Document<'_>, published: &Map<String, Value>) {
+    if !arguments.numbers_mut().any(|number| is_negative_zero(number)) {
+        return;
+    }
+    let mut value = arguments.root().to_value();
+    if let (Value::Object(members), Some(Value::Object(properties))) = (&mut value, published.get("properties")) {
+        for (name, value) in members {
+            settle(value, &properties.get(name).into_iter().collect::<Vec<_>>(), Schemas(published));
         }
     }
+    *arguments = Document::of(&value);
 }
 
 fn is_negative_zero(number: &Number) -> bool {
     number.is_f64() && number.as_f64().is_some_and(|float| float == 0.0 && float.is_sign_negative())
 }
 
-fn has_negative_zero(value: &Value) -> bool {
-    match value {
-        Value::Number(number) => is_negative_zero(number),
-        Value::Array(values) => values.iter().any(has_negative_zero),
-        Value::Object(map) => map.values().any(has_negative_zero),
-        _ => false,
-    }
-}
-
-fn settle<'a>(value: &mut Value, schemas: &[&'a Value], document: Document<'a>) {
+fn settle<'a>(value: &mut Value, schemas: &[&'a Value], document: Schemas<'a>) {
     match value {
         Value::Number(number)
             if is_negative_zero(number)

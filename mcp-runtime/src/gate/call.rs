@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use rmcp::model::{ClientCapabilities, ContentBlock, InputRequiredResult};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::arguments::strict::Malformed;
+use crate::arguments::Malformed;
 use crate::caller::Caller;
 use crate::context::CallContext;
 use crate::error::Failure;
+use crate::json::Document;
 use crate::limit::Quota;
 use crate::output::Counts;
 use crate::record::{Recording, Via};
@@ -20,8 +21,8 @@ pub struct Request<'a> {
     pub tool: &'a str,
     /// The arguments as JSON text; `None` if the client gave none.
     pub arguments: Option<&'a str>,
-    /// The same, where the transport has read them strictly already.
-    pub(crate) read: Option<Map<String, Value>>,
+    /// The arguments, where the transport has read them strictly already; then there is no text.
+    pub(crate) read: Option<Document<'a>>,
     /// Who calls.
     pub caller: &'a Arc<Caller>,
     /// Ids, cancellation, progress.

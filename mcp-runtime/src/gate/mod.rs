@@ -15,6 +15,7 @@ mod call;
 mod charge;
 mod listing;
 mod run;
+mod sent;
 mod slots;
 mod state;
 #[cfg(all(feature = "testing", feature = "http"))]
@@ -27,16 +28,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use rmcp::model::ErrorCode;
-use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 use crate::__private::{Call, Prepared};
-use crate::arguments::{self, strict::Malformed};
+use crate::arguments::{self, Malformed};
 use crate::caller::Caller;
 use crate::config::Config;
+use crate::context::CallContext;
 use crate::error::{Failure, code};
 use crate::input::End;
+use crate::json::Document;
 use crate::limit::{Memory, Quota};
 use crate::output::{Links, OutputBounds};
 use crate::policy::ToolPolicy;
@@ -44,6 +46,7 @@ use crate::record::{CallRecord, Recording};
 use crate::spec::Server;
 use crate::telemetry::Sinks;
 use run::{finish, panicked, run, suspended};
+use sent::Sent;
 use slots::Slot;
 use tools::Entry;
 use watchdog::Watchdog;
@@ -139,16 +142,19 @@ impl Gate {
             .recording
             .clone()
             .unwrap_or_else(|| Recording::new(&self.sinks, request.caller, request.context.correlation(), request.via));
-        let (name, arguments, context) = (request.tool, request.arguments, request.context.clone());
+        let (name, context) = (request.tool, request.context.clone());
         let found = self.tools.find(name);
         recording.call(found.map(|(tool, _)| tool.spec.name), request.context.request_id());
         let mut quota = None;
-        let deciding = self.decide(request, found, &mut quota, &recording).instrument(recording.span());
+        let Request { arguments, read, .. } = request;
+        let mut sent = Sent { text: arguments, read };
+        let deciding = self.decide(request.caller, &mut sent, request.context, found, &mut quota, &recording);
+        let deciding = deciding.instrument(recording.span());
         let decided = recording.scopes().around(deciding).await;
         recording.left(quota);
         // Who is over a limit may come back very often: those records stay small.
         if matches!(&decided, Err(Stop::Failed(failure)) if failure.code != code::RATE_LIMITED) {
-            self.record_unread(name, arguments, &recording);
+            self.record_unread(name, &mut sent, &recording);
         }
         let outcome = match decided {
             Ok(answered) => {
@@ -158,7 +164,7 @@ impl Gate {
             Err(Stop::Failed(mut failure)) => {
                 // What the gate itself says holds nothing of the arguments.
                 if failure.cause.is_some() || recording.is_admitted() {
-                    self.scrub(&mut failure, name, arguments);
+                    self.scrub(&mut failure, name, &mut sent);
                 }
                 // One id for the caller, the record and the log.
                 failure.correlation = failure.cause.is_some().then(|| recording.correlation());
@@ -183,41 +189,39 @@ impl Gate {
 
     /// A call that was refused before its arguments were read shows them in its record all the same, if they are small
     /// enough that reading them costs little.
-    fn record_unread(&self, name: &str, arguments: Option<&str>, recording: &Recording) {
-        const SMALL: usize = 16 * 1024;
+    fn record_unread(&self, name: &str, sent: &mut Sent<'_>, recording: &Recording) {
         let Some((tool, _)) = self.tools.find(name) else { return };
-        let Some(text) = arguments.filter(|text| text.len() <= SMALL) else { return };
-        recording.edit(|record| {
-            if record.arguments.is_none()
-                && let Ok(sent) = arguments::object(text)
-            {
-                self.record_arguments(record, &sent, tool);
-            }
-        });
-    }
-
-    /// Takes what the arguments declare private out of a failure's texts.
-    fn scrub(&self, failure: &mut Failure, name: &str, arguments: Option<&str>) {
-        let Some((tool, _)) = self.tools.find(name).filter(|(tool, _)| !tool.redacted().is_empty()) else { return };
-        if let Some(sent) = arguments.and_then(|text| arguments::object(text).ok()) {
-            self.sinks.redactor.scrub(failure, &sent, tool.spec.arguments);
+        if let Some(sent) = sent.small() {
+            recording.edit(|record| {
+                if record.arguments.is_none() {
+                    self.record_arguments(record, sent, tool);
+                }
+            });
         }
     }
 
-    fn record_arguments(&self, record: &mut CallRecord, sent: &Map<String, Value>, tool: &ToolPolicy) {
+    /// Takes what the arguments declare private out of a failure's texts.
+    fn scrub(&self, failure: &mut Failure, name: &str, sent: &mut Sent<'_>) {
+        let Some((tool, _)) = self.tools.find(name).filter(|(tool, _)| !tool.redacted().is_empty()) else { return };
+        if let Ok(sent) = sent.read() {
+            self.sinks.redactor.scrub(failure, sent, tool.spec.arguments);
+        }
+    }
+
+    fn record_arguments(&self, record: &mut CallRecord, sent: &Document<'_>, tool: &ToolPolicy) {
         self.sinks.arguments(record, sent, tool.spec.arguments);
     }
 
     /// Every check, in the order of this module's page.
     async fn decide(
         &self,
-        request: Request<'_>,
+        caller: &Arc<Caller>,
+        sent: &mut Sent<'_>,
+        context: CallContext,
         found: Option<(&ToolPolicy, &Entry)>,
         quota: &mut Option<Quota>,
         recording: &Recording,
     ) -> Result<Answered, Stop> {
-        let Request { arguments, read, caller, context, .. } = request;
-
         let Some((tool, entry)) = found else {
             self.charge(caller, None, 1, quota)?;
             return Err(Stop::UnknownTool);
@@ -225,23 +229,21 @@ impl Gate {
         if let Err(missing) = tool.spec.scope.could_be_met(caller.grants()) {
             // To be refused costs the caller's own limits, and nobody else's.
             self.charge(caller, None, 1, quota)?;
-            let missing = if caller.steps_up() { missing.filled(arguments.unwrap_or("{}")) } else { missing };
+            let missing = match sent.small() {
+                Some(sent) if caller.steps_up() => missing.filled(sent),
+                _ => missing,
+            };
             return Err(Failure::missing_scopes(missing).into());
         }
 
         self.charge(caller, Some(tool), 1, quota)?;
 
-        let sent = match (read, arguments) {
-            (Some(read), _) => read,
-            (None, Some(text)) => arguments::object(text).map_err(Stop::Malformed)?,
-            (None, None) => Map::new(),
-        };
-        recording.edit(|record| self.record_arguments(record, &sent, tool));
-        let checked = arguments::check_object(sent, &entry.arguments);
-        if !checked.coerced.is_empty() {
-            recording.edit(|record| record.coerced = checked.coerced);
+        let sent = sent.read().map_err(Stop::Malformed)?;
+        recording.edit(|record| self.record_arguments(record, sent, tool));
+        let coerced = arguments::check(sent, &entry.arguments).map_err(Failure::invalid_arguments)?;
+        if !coerced.is_empty() {
+            recording.edit(|record| record.coerced = coerced);
         }
-        let values = checked.values.map_err(Failure::invalid_arguments)?;
 
         // A plain `fn` that was answered `TIMEOUT` runs on, and hears by this that nobody waits for it.
         let (context, _over) = context.child();
@@ -253,7 +255,7 @@ impl Gate {
             Arc::clone(&self.threads),
             recording.clone(),
         );
-        let mut given = Given::new(tool.spec.arguments, arguments::by_parameter(values, tool.spec.arguments));
+        let mut given = Given::new(sent, tool.spec.arguments);
         // Decoding runs code of the arguments' types, and so does dropping what it decoded.
         let prepared = catch_unwind(AssertUnwindSafe(|| self.server.prepare(entry.index, &state, &mut given)));
         let call = prepared.map_err(|panic| panicked(&state::panic_text(panic)))?;
@@ -287,7 +289,7 @@ impl Gate {
         caller: &Caller,
         tool: &ToolPolicy,
         entry: &Entry,
-        given: &Given,
+        given: &Given<'_>,
         quota: &mut Option<Quota>,
     ) -> Result<Slot, Refused> {
         if tool.spec.scope.reads_arguments() {
@@ -348,11 +350,11 @@ impl From<Refused> for Stop {
 
 /// A server whose type is forgotten, so that the gate is compiled once.
 trait Prepare: Send + Sync {
-    fn prepare<'a>(&'a self, tool: usize, state: &'a CallState, given: &mut Given) -> Prepared<'a>;
+    fn prepare<'a>(&'a self, tool: usize, state: &'a CallState, given: &mut Given<'_>) -> Prepared<'a>;
 }
 
 impl<S: Server> Prepare for Arc<S> {
-    fn prepare<'a>(&'a self, tool: usize, state: &'a CallState, given: &mut Given) -> Prepared<'a> {
+    fn prepare<'a>(&'a self, tool: usize, state: &'a CallState, given: &mut Given<'_>) -> Prepared<'a> {
         let tool = S::TOOLS.get(tool)?;
         (tool.prepare)(Call::new(self, state), given)
     }

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use futures_util::FutureExt;
-use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::slots::Slot;
-use crate::arguments::{CheckError, MAX_VIOLATIONS, Violation, decode, escape, is_flattened};
+use crate::arguments::{ByParameter, CheckError, MAX_VIOLATIONS, Violation, decode, escape, is_flattened};
 use crate::caller::Caller;
 use crate::context::CallContext;
 use crate::error::{Denied, Failure, code};
+use crate::json::Document;
 use crate::output::OutputBounds;
 use crate::record::Recording;
 use crate::spec::ArgumentSpec;
@@ -23,21 +23,21 @@ use crate::spec::ArgumentSpec;
 pub type Refused = Box<Failure>;
 
 /// Decoded arguments on their way to the tool, and what the generated code says of the call.
-pub struct Given {
-    arguments: &'static [ArgumentSpec],
-    values: Vec<Option<Value>>,
+pub struct Given<'d> {
+    sent: ByParameter<'d>,
     pub(crate) violations: Vec<Violation>,
     pub(crate) segments: Vec<(&'static str, String)>,
     pub(crate) cost: u64,
 }
 
-impl Given {
-    pub(super) fn new(arguments: &'static [ArgumentSpec], values: Vec<Option<Value>>) -> Self {
-        Self { arguments, values, violations: Vec::new(), segments: Vec::new(), cost: 1 }
+impl<'d> Given<'d> {
+    pub(super) fn new(document: &'d Document<'d>, arguments: &'static [ArgumentSpec]) -> Self {
+        let sent = ByParameter::new(document, arguments);
+        Self { sent, violations: Vec::new(), segments: Vec::new(), cost: 1 }
     }
 
-    pub(crate) fn take(&mut self, index: usize) -> Option<Value> {
-        self.values.get_mut(index).and_then(Option::take)
+    pub(crate) fn sent(&mut self, index: usize) -> decode::Sent<'d> {
+        self.sent.get(index)
     }
 
     /// Notes that an argument met its schema and not its type.
@@ -60,7 +60,7 @@ impl Given {
 
     /// Where an argument stands, as a JSON pointer.
     fn place(&self, index: usize) -> String {
-        match self.arguments.get(index) {
+        match self.sent.arguments().get(index) {
             Some(argument) if !is_flattened(argument) => format!("/{}", escape(argument.name)),
             _ => String::new(),
         }

@@ -4,19 +4,27 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use http::request::Parts;
-use serde_json::{Map, Value};
 
 use super::run::{finish, run};
 use super::state::{CallState, Given};
 use super::{Answered, Decision, Gate, Outcome, slots::Slot};
-use crate::arguments::{self, strict};
+use crate::arguments;
 use crate::auth::Authenticate;
 use crate::caller::Caller;
 use crate::context::CallContext;
 use crate::error::Correlation;
+use crate::json::{Document, read};
 use crate::output::{Answer, ToolResult};
 use crate::record::{CallRecord, Recording, Via};
 use crate::transport::http::direct;
+
+/// Arguments that were read.
+#[derive(Clone, Debug)]
+pub struct Sent<'t>(Document<'t>);
+
+/// A record in the making.
+#[derive(Debug)]
+pub struct Begun(Recording);
 
 /// What one call of a tool consists of.
 #[derive(Debug)]
@@ -37,8 +45,8 @@ impl<'g> Steps<'g> {
     }
 
     /// Arguments, read strictly.
-    pub fn read(&self, text: &str) -> Map<String, Value> {
-        strict::object(text).unwrap_or_default()
+    pub fn read<'t>(&self, text: &'t str) -> Sent<'t> {
+        Sent(read::object(text).unwrap_or_default())
     }
 
     /// Finds the tool, and asks for its scopes.
@@ -54,22 +62,26 @@ impl<'g> Steps<'g> {
     }
 
     /// Checks the arguments against the schema.
-    pub fn validate(&self, sent: Map<String, Value>) -> Map<String, Value> {
-        let entry = self.gate.tools.find(self.tool).map(|(_, entry)| entry);
-        entry.and_then(|entry| arguments::check_object(sent, &entry.arguments).values.ok()).unwrap_or_default()
+    pub fn validate<'t>(&self, mut sent: Sent<'t>) -> Option<Sent<'t>> {
+        let (_, entry) = self.gate.tools.find(self.tool)?;
+        arguments::check(&mut sent.0, &entry.arguments).is_ok().then_some(sent)
+    }
+
+    /// A record in the making.
+    pub fn begin(&self) -> Begun {
+        Begun(Recording::new(&self.gate.sinks, &self.caller, Correlation::new(), Via::Process))
     }
 
     /// Decodes the arguments, and runs the tool with everything that bounds it.
-    pub async fn run(&self, values: Map<String, Value>) -> Option<Answer> {
+    pub async fn run(&self, sent: &Sent<'_>, begun: &Begun) -> Option<Answer> {
         let (tool, entry) = self.gate.tools.find(self.tool)?;
-        let context = CallContext::recorded("1", None, Correlation::new());
+        let recording = begun.0.clone();
+        let context = CallContext::unseen("1", recording.correlation());
         let bounds = self.gate.bounds(tool);
         let threads = Arc::clone(&self.gate.threads);
         let caller = Arc::clone(&self.caller);
-        let recording = Recording::new(&self.gate.sinks, &caller, context.correlation(), Via::Process);
         let state = CallState::new(caller, context, bounds, tool.spec.guarded, threads, recording);
-        let values = arguments::by_parameter(values, tool.spec.arguments);
-        let mut given = Given::new(tool.spec.arguments, values);
+        let mut given = Given::new(&sent.0, tool.spec.arguments);
         let call = self.gate.server.prepare(entry.index, &state, &mut given)?;
         state.admit(Slot::default());
         let watch = self.gate.watchdog.call(entry.index, state.context.correlation());
@@ -89,11 +101,11 @@ impl<'g> Steps<'g> {
     }
 
     /// Records a call: its arguments redacted, to wherever the gate's records go.
-    pub fn record(&self, sent: &Map<String, Value>) {
+    pub fn record(&self, sent: &Sent<'_>) {
         let Some((tool, _)) = self.gate.tools.find(self.tool) else { return };
-        let recording = Recording::new(&self.gate.sinks, &self.caller, Correlation::new(), Via::Process);
+        let Begun(recording) = self.begin();
         recording.call(Some(tool.spec.name), "1");
-        recording.edit(|record| self.gate.record_arguments(record, sent, tool));
+        recording.edit(|record| self.gate.record_arguments(record, &sent.0, tool));
         recording.decide(CallRecord::OK);
     }
 

@@ -14,16 +14,19 @@ mod validate;
 pub(crate) mod write;
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
 pub use read::Malformed;
+#[cfg(test)]
+pub(crate) use validate::Documents;
 pub(crate) use validate::{Validator, compile};
 
 /// A value.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Document<'a> {
     text: Cow<'a, str>,
     /// Strings that have escapes in the text, without them; and what came from somewhere else.
@@ -57,6 +60,13 @@ struct Extent {
     length: u32,
     /// The entry behind the last of them.
     end: u32,
+}
+
+/// What stands in it is nobody's business.
+impl fmt::Debug for Document<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Document").field("entries", &self.entries.len()).finish_non_exhaustive()
+    }
 }
 
 /// A value of more than 4 GiB, which nobody may send or answer.
@@ -281,7 +291,7 @@ impl Serialize for Node<'_> {
 }
 
 /// What stands one behind the other in a list or an object.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Parts<'d> {
     document: &'d Document<'d>,
     at: u32,
@@ -298,7 +308,7 @@ impl<'d> Parts<'d> {
 }
 
 /// The items of a list.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Items<'d>(Parts<'d>);
 
 impl<'d> Iterator for Items<'d> {
@@ -316,7 +326,7 @@ impl<'d> Iterator for Items<'d> {
 impl ExactSizeIterator for Items<'_> {}
 
 /// The members of an object, in their order.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Members<'d>(Parts<'d>);
 
 impl<'d> Members<'d> {

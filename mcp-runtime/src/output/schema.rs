@@ -4,8 +4,9 @@ use jsonschema::Validator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::arguments::schema::{bound_numbers, compile};
+use crate::arguments::schema::bound_numbers;
 use crate::arguments::work;
+use crate::json::compile;
 use crate::spec::OutputSpec;
 
 /// A tool's output schema, compiled.

@@ -20,7 +20,7 @@ pub trait Argument: Sized {
     #[doc(hidden)]
     fn schema(generator: &mut SchemaGenerator) -> Schema;
     #[doc(hidden)]
-    fn decode(value: core::option::Option<Value>) -> core::result::Result<Self, decode::Error>;
+    fn decode(sent: decode::Sent<'_>) -> core::result::Result<Self, decode::Error>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -29,21 +29,21 @@ impl<T: DeserializeOwned + JsonSchema> Argument for T {
         generator.subschema_for::<T>()
     }
 
-    fn decode(value: core::option::Option<Value>) -> core::result::Result<Self, decode::Error> {
-        decode::decode(value)
+    fn decode(sent: decode::Sent<'_>) -> core::result::Result<Self, decode::Error> {
+        decode::decode(sent)
     }
 }
 
 /// The one place where a type has to be an argument: schema and decoding both go through here, so that a type that is
 /// none is reported once.
 pub const fn arg<T: Argument>() -> Arg<T> {
-    Arg { schema: T::schema, decode: T::decode, optional: || T::decode(core::option::Option::None).is_ok() }
+    Arg { schema: T::schema, decode: T::decode, optional: || T::decode(decode::Sent::nothing()).is_ok() }
 }
 
 /// An argument's type, erased to what the gate and the generated function need.
 pub struct Arg<T> {
     schema: fn(&mut SchemaGenerator) -> Schema,
-    decode: fn(core::option::Option<Value>) -> core::result::Result<T, decode::Error>,
+    decode: fn(decode::Sent<'_>) -> core::result::Result<T, decode::Error>,
     optional: fn() -> bool,
 }
 
@@ -54,8 +54,8 @@ impl<T> Arg<T> {
     }
 
     /// Decodes the argument at this place of the table; a failure is noted in `given`.
-    pub fn take(self, given: &mut Given, index: usize) -> core::option::Option<T> {
-        match (self.decode)(given.take(index)) {
+    pub fn take(self, given: &mut Given<'_>, index: usize) -> core::option::Option<T> {
+        match (self.decode)(given.sent(index)) {
             Ok(value) => Some(value),
             Err(error) => {
                 given.refuse(index, error);
@@ -70,7 +70,7 @@ impl<T> Arg<T> {
     /// check is asked too; [`Given::checked`] stops the call.
     pub fn take_checked<V: CheckResult>(
         self,
-        given: &mut Given,
+        given: &mut Given<'_>,
         index: usize,
         check: impl FnOnce(&T) -> V,
     ) -> core::option::Option<T> {
@@ -172,7 +172,7 @@ macro_rules! cost_of_integers {
 }
 cost_of_integers!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize);
 
-impl Given {
+impl Given<'_> {
     /// An argument's value fills `{name}` in the scope.
     pub fn fill<T: ScopeSegment>(&mut self, name: &'static str, value: &T) {
         self.segments.push((name, value.segment()));

@@ -11,7 +11,7 @@ mod tests;
 
 use std::fmt;
 
-use serde_json::Value;
+use crate::json::{Document, Kind};
 
 #[cfg(feature = "jwt")]
 pub(crate) use hierarchy::Hierarchy;
@@ -169,18 +169,15 @@ impl MissingScopes {
     /// The scopes with the values that the client sent, before anything is decoded: what a client that can ask for wider
     /// scopes has to ask for. A template whose values are not there, or may not fill a segment, stays as it is.
     #[must_use]
-    pub(crate) fn filled(self, arguments: &str) -> Self {
-        /// What is longer is not read for the sake of a refusal.
-        const MAX_BYTES: usize = 16 * 1024;
+    pub(crate) fn filled(self, sent: &Document<'_>) -> Self {
         let has_placeholder = self.0.iter().any(|scope| !could_be_literal(scope));
-        if !has_placeholder || arguments.len() > MAX_BYTES {
+        if !has_placeholder {
             return self;
         }
-        let Ok(sent) = crate::arguments::strict::object(arguments) else { return self };
-        let value_of = |name: &str| match sent.get(name)? {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
-            Value::Bool(value) => Some(value.to_string()),
+        let value_of = |name: &str| match sent.members().get(name)?.kind() {
+            Kind::Text(text) => Some(text.to_owned()),
+            Kind::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
+            Kind::Bool(value) => Some(value.to_string()),
             _ => None,
         };
         Self(self.0.into_iter().map(|scope| fill(&scope, value_of).unwrap_or(scope)).collect())

@@ -88,7 +88,12 @@ fn the_value_decides_and_cannot_escape_its_segment() {
 #[test]
 fn a_challenge_names_what_the_arguments_make_of_a_scope() {
     const TWO: Requirement = Requirement::All(&[Template::new("customer:{id}:read"), Template::new("record.delete")]);
-    let named = |sent: &str| TWO.could_be_met(&Grants::default()).unwrap_err().filled(sent).to_string();
+    let named = |sent: &str| {
+        TWO.could_be_met(&Grants::default())
+            .unwrap_err()
+            .filled(&crate::json::read::object(sent).unwrap_or_default())
+            .to_string()
+    };
     assert_eq!(named(r#"{"id":7}"#), "customer:7:read record.delete");
     assert_eq!(named(r#"{"id":"a-b"}"#), "customer:a-b:read record.delete");
     for sent in ["{}", r#"{"id":"*"}"#, r#"{"id":"7:x"}"#, r#"{"id":1.5}"#, r#"{"id":null}"#, "[", r#"{"id":7,"id":8}"#]

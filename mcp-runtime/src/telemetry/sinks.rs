@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value};
 use tracing::Span;
 
 use super::audit::Audit;
@@ -26,6 +25,7 @@ use super::watch::{Begun, Observer, Scopes, contained};
 use crate::auth::Refusal;
 use crate::config::Config;
 use crate::gate::StartError;
+use crate::json::Document;
 use crate::record::CallRecord;
 use crate::spec::{ArgumentSpec, ServerSpec};
 
@@ -218,7 +218,7 @@ impl Sinks {
     }
 
     /// Puts into a record what it may hold of the arguments. Where nobody gets it, that is nothing.
-    pub(crate) fn arguments(&self, record: &mut CallRecord, sent: &Map<String, Value>, arguments: &[ArgumentSpec]) {
+    pub(crate) fn arguments(&self, record: &mut CallRecord, sent: &Document<'_>, arguments: &[ArgumentSpec]) {
         if !self.queued.is_empty() || self.reads_arguments || log::is_heard() {
             record.arguments = self.redactor.redact(sent, arguments);
             record.arguments_digest = Some(self.redactor.digest_of(sent));

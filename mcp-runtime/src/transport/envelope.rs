@@ -11,7 +11,7 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::arguments::strict::{self, Malformed};
+use crate::json::{Malformed, read as strict};
 use crate::record::Origin;
 
 /// Methods of MCP, so that records and errors tell them from what clients make up.

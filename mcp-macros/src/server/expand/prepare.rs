@@ -62,7 +62,7 @@ pub(super) fn function(tool: &Tool, server: &Server) -> TokenStream {
         #cfg
         fn #name<'__a, #(#lifetimes,)* #(#others),*>(
             __call: __m::Call<'__a, #ty>,
-            __given: &mut __m::Given,
+            __given: &mut __m::Given<'_>,
         ) -> __m::Prepared<'__a> #bounds {
             #decode
             #check

@@ -105,7 +105,7 @@ const _: () = {
     #[cfg(feature = "search")]
     fn __prepare_search<'__a, 'd, D: Db>(
         __call: __m::Call<'__a, Orders<'d, D>>,
-        __given: &mut __m::Given,
+        __given: &mut __m::Given<'_>,
     ) -> __m::Prepared<'__a>
     where
         D::Key: Copy,

@@ -29,7 +29,7 @@ const _: () = {
     const _: () = __m::server_must_be_send_and_sync::<Revenue>();
     fn __prepare_get_revenue_data<'__a>(
         __call: __m::Call<'__a, Revenue>,
-        __given: &mut __m::Given,
+        __given: &mut __m::Given<'_>,
     ) -> __m::Prepared<'__a>
     where
         for<'__any> Revenue: __m::Send + __m::Sync + 'static,

@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::fetch::{Fetch, FetchError};
-use crate::arguments::strict;
+use crate::json::read;
 
 /// Questions at a time; the others wait, for no longer than a question may take.
 const QUESTIONS: usize = 16;
@@ -156,7 +156,7 @@ impl Introspector {
 
 /// Only `active` decides: of a token that is not active nothing else is looked at.
 fn read(text: &str) -> Result<Option<Map<String, Value>>, FetchError> {
-    let said = strict::object(text).map_err(|_| FetchError::Content("its answer is no JSON object"))?;
+    let said = read::map(text).map_err(|_| FetchError::Content("its answer is no JSON object"))?;
     match said.get("active") {
         Some(Value::Bool(true)) => Ok(Some(said)),
         Some(Value::Bool(false)) => Ok(None),

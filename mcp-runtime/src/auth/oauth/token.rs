@@ -6,7 +6,7 @@ use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
 use super::key::MAX_KID_BYTES;
-use crate::arguments::strict;
+use crate::json::read;
 
 /// Parameters of a header that bring a key along, or change what is signed. None of them is ever needed.
 const FOREIGN: [&str; 8] = ["crit", "jwk", "jku", "x5u", "x5c", "b64", "enc", "zip"];
@@ -100,5 +100,5 @@ impl<'a> Token<'a> {
 
 fn object(bytes: &[u8], problem: &'static str) -> Result<Map<String, Value>, &'static str> {
     let text = std::str::from_utf8(bytes).map_err(|_| problem)?;
-    strict::object(text).map_err(|_| problem)
+    read::map(text).map_err(|_| problem)
 }

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::lines::Lines;
 use super::order::Order;
 use crate::__private::arg;
 use crate::config::Redaction;
+use crate::json::Document;
 use crate::spec::{ArgumentSpec, Rule};
 use crate::telemetry::redact::Redactor;
 
@@ -59,7 +60,7 @@ impl Argument {
     pub fn new(name: &str, value: &str, key: Option<&[u8; 32]>) -> Self {
         const PERSONAL: &[ArgumentSpec] = &[arg::<String>().spec("value", "", &[Rule::Pii])];
         let digest = key.and_then(|key| {
-            let sent = Map::from_iter([("value".to_owned(), Value::from(value))]);
+            let sent = Document::of(&json!({ "value": value }));
             let redacted = Redactor::new(key, &Redaction::default()).redact(&sent, PERSONAL);
             let redacted: Value = serde_json::from_str(redacted.as_str()).ok()?;
             redacted["value"].as_str().map(str::to_owned)

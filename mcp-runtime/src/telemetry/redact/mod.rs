@@ -45,12 +45,13 @@ mod write;
 use std::borrow::Cow;
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::arguments::{is_flattened, shown};
 use crate::config::Redaction;
 use crate::error::Failure;
 use crate::hex;
+use crate::json::{Document, Kind, Node};
 use crate::record::{Digest, Redacted};
 use crate::spec::{ArgumentSpec, Rule};
 
@@ -102,11 +103,11 @@ impl Redactor {
 
     /// What a record may hold of these arguments. A name that the tool does not have may be anything, so only the name
     /// is kept.
-    pub(crate) fn redact(&self, sent: &Map<String, Value>, arguments: &[ArgumentSpec]) -> Redacted {
+    pub(crate) fn redact(&self, sent: &Document<'_>, arguments: &[ArgumentSpec]) -> Redacted {
         let mut writer = Writer::new();
         let plain = Redaction::credentials_alone(&self.classes);
         let flattened = arguments.iter().find(|argument| is_flattened(argument)).map(Privacy::of);
-        writer.object(sent.iter().take(MAX_ARGUMENTS), |writer, name, value| {
+        writer.object(sent.members().take(MAX_ARGUMENTS), |writer, name, value| {
             let declared = arguments.iter().find(|argument| argument.name == name && !is_flattened(argument));
             match declared {
                 // The author's own name.
@@ -126,9 +127,9 @@ impl Redactor {
     }
 
     /// A keyed digest of arguments, whatever the order of their keys.
-    pub(crate) fn digest_of(&self, sent: &Map<String, Value>) -> Digest {
-        let mut text = Vec::with_capacity(128);
-        write::canonical_object(sent, &mut text);
+    pub(crate) fn digest_of(&self, sent: &Document<'_>) -> Digest {
+        let mut text = Vec::with_capacity(256);
+        write::canonical_object(sent.members(), &mut text);
         Digest(self.arguments.digest(&text))
     }
 
@@ -139,17 +140,18 @@ impl Redactor {
 
     /// Takes the values of declared arguments out of a failure: `secret` ones out of what the caller reads, both out of
     /// the cause. A cause is cut at 16 KiB before that.
-    pub(crate) fn scrub(&self, failure: &mut Failure, sent: &Map<String, Value>, arguments: &[ArgumentSpec]) {
+    pub(crate) fn scrub(&self, failure: &mut Failure, sent: &Document<'_>, arguments: &[ArgumentSpec]) {
         let mut values = Vec::new();
         let named = |name: &str| arguments.iter().any(|argument| argument.name == name && !is_flattened(argument));
         // Where there are too many, those that the caller must not read come first.
         for wanted in [Privacy::Secret, Privacy::Pii] {
             for argument in arguments.iter().filter(|argument| Privacy::of(argument) == wanted) {
                 if is_flattened(argument) {
-                    let others = sent.iter().filter(|(name, _)| !named(name));
-                    others.for_each(|(_, value)| literals(Some(value), wanted, &mut values));
+                    let others = sent.members().filter(|(name, _)| !named(name));
+                    others.for_each(|(_, value)| literals(value, wanted, &mut values));
                 } else {
-                    literals(sent.get(argument.name), wanted, &mut values);
+                    let own = sent.members().get(argument.name);
+                    own.into_iter().for_each(|value| literals(value, wanted, &mut values));
                 }
             }
         }
@@ -161,7 +163,7 @@ impl Redactor {
         for (value, privacy) in &values {
             let mark = match privacy {
                 Privacy::Secret => "[secret]".to_owned(),
-                _ => self.digest(&Value::from(value.as_str())),
+                _ => self.digest(Document::of(&Value::from(value.as_str())).root()),
             };
             if let Some(cause) = &mut failure.cause
                 && cause.contains(value)
@@ -193,7 +195,7 @@ impl Redactor {
         }
     }
 
-    fn digest(&self, value: &Value) -> String {
+    fn digest(&self, value: Node<'_>) -> String {
         let mut text = Vec::with_capacity(64);
         write::canonical(value, &mut text);
         let digest = self.personal.digest(&text);
@@ -217,18 +219,18 @@ const MIN_LITERAL: usize = 4;
 const MAX_LITERALS: usize = 64;
 
 /// The texts and numbers in a value.
-fn literals(value: Option<&Value>, privacy: Privacy, values: &mut Vec<(String, Privacy)>) {
+fn literals(value: Node<'_>, privacy: Privacy, values: &mut Vec<(String, Privacy)>) {
     let mut note = |literal: String| {
         if literal.chars().nth(MIN_LITERAL - 1).is_some() && values.len() < MAX_LITERALS {
             values.push((literal, privacy));
         }
     };
-    match value {
-        None | Some(Value::Null | Value::Bool(_)) => {}
-        Some(Value::Array(items)) => items.iter().for_each(|item| literals(Some(item), privacy, values)),
-        Some(Value::Object(map)) => map.values().for_each(|item| literals(Some(item), privacy, values)),
-        Some(Value::String(text)) => {
-            note(text.clone());
+    match value.kind() {
+        Kind::Null | Kind::Bool(_) => {}
+        Kind::List(items) => items.for_each(|item| literals(item, privacy, values)),
+        Kind::Object(members) => members.for_each(|(_, item)| literals(item, privacy, values)),
+        Kind::Text(text) => {
+            note(text.to_owned());
             // As `{:?}` and JSON show it.
             let shown = serde_json::to_string(text).unwrap_or_default();
             let shown = shown.trim_matches('"');
@@ -236,7 +238,7 @@ fn literals(value: Option<&Value>, privacy: Privacy, values: &mut Vec<(String, P
                 note(shown.to_owned());
             }
         }
-        Some(Value::Number(number)) => {
+        Kind::Number(number) => {
             note(number.to_string());
             // `10.0` is often shown as `10`.
             if let Some(whole) = number.as_f64().filter(|_| number.is_f64()) {

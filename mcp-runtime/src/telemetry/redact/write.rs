@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::io::Write as _;
 
-use serde_json::{Map, Value};
+use serde_json::Number;
+use smallvec::SmallVec;
 
 use super::{credential, patterns};
 use crate::config::Redaction;
+use crate::json::{Kind, Members, Node};
 use crate::output::hygiene::is_hidden;
 
 /// The longest text of an argument that a record holds, in bytes.
@@ -36,8 +38,8 @@ impl Writer {
     /// An object, each entry written by `entry`: the name, then the value. What there is no room for is left out.
     pub(super) fn object<'a>(
         &mut self,
-        entries: impl Iterator<Item = (&'a String, &'a Value)>,
-        mut entry: impl FnMut(&mut Self, &'a str, &'a Value),
+        entries: impl Iterator<Item = (&'a str, Node<'a>)>,
+        mut entry: impl FnMut(&mut Self, &'a str, Node<'a>),
     ) {
         self.text.push(b'{');
         for (index, (name, value)) in entries.enumerate() {
@@ -66,13 +68,13 @@ impl Writer {
     }
 
     /// A value whose texts are cut, and which is left out where the text would outgrow its bound.
-    pub(super) fn value(&mut self, value: &Value, classes: &Redaction) {
-        match value {
+    pub(super) fn value(&mut self, value: Node<'_>, classes: &Redaction) {
+        match value.kind() {
             _ if self.is_full() => self.mark(CUT),
-            Value::String(text) => self.cut(text, classes),
-            Value::Array(values) => {
+            Kind::Text(text) => self.cut(text, classes),
+            Kind::List(values) => {
                 self.text.push(b'[');
-                for (index, value) in values.iter().enumerate() {
+                for (index, value) in values.enumerate() {
                     if index > 0 {
                         self.text.push(b',');
                     }
@@ -83,24 +85,24 @@ impl Writer {
                 }
                 self.text.push(b']');
             }
-            Value::Object(map) => self.object(map.iter(), |writer, name, value| {
+            Kind::Object(members) => self.object(members, |writer, name, value| {
                 writer.long_name(name, classes);
                 writer.field(name, value, classes);
             }),
             // A card's number may come as a number.
-            Value::Number(number) if number.as_u64().is_some_and(|number| number > 9_999_999_999_999) => {
+            Kind::Number(number) if number.as_u64().is_some_and(|number| number > 9_999_999_999_999) => {
                 match patterns::redact(&number.to_string(), classes) {
                     Cow::Borrowed(_) => canonical(value, &mut self.text),
                     Cow::Owned(mark) => self.mark(&mark),
                 }
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) => canonical(value, &mut self.text),
+            Kind::Null | Kind::Bool(_) | Kind::Number(_) => canonical(value, &mut self.text),
         }
     }
 
     /// A value of which the author declared nothing but its name, which may say enough.
-    pub(super) fn field(&mut self, name: &str, value: &Value, classes: &Redaction) {
-        if classes.credentials && !matches!(value, Value::Null | Value::Bool(_)) && credential::is_name(name) {
+    pub(super) fn field(&mut self, name: &str, value: Node<'_>, classes: &Redaction) {
+        if classes.credentials && !matches!(value.kind(), Kind::Null | Kind::Bool(_)) && credential::is_name(name) {
             self.mark(credential::PASSWORD);
         } else {
             self.value(value, classes);
@@ -153,24 +155,29 @@ impl Writer {
 
 /// A JSON string.
 fn string(to: &mut Vec<u8>, text: &str) {
-    // Writing to memory does not fail.
-    let _ = serde_json::to_writer(&mut *to, text);
+    let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+    if text.bytes().fold(true, |all, byte| all & is_plain(byte)) {
+        to.push(b'"');
+        to.extend_from_slice(text.as_bytes());
+        to.push(b'"');
+    } else {
+        // Writing to memory does not fail.
+        let _ = serde_json::to_writer(&mut *to, text);
+    }
 }
 
 /// A value, the keys of its objects in order: equal values give equal texts (after RFC 8785, but for numbers, which stay
 /// as they were written).
-pub(super) fn canonical(value: &Value, to: &mut Vec<u8>) {
-    match value {
-        Value::Null => to.extend_from_slice(b"null"),
-        Value::Bool(true) => to.extend_from_slice(b"true"),
-        Value::Bool(false) => to.extend_from_slice(b"false"),
-        Value::Number(number) => {
-            let _ = write!(to, "{number}");
-        }
-        Value::String(text) => string(to, text),
-        Value::Array(values) => {
+pub(super) fn canonical(value: Node<'_>, to: &mut Vec<u8>) {
+    match value.kind() {
+        Kind::Null => to.extend_from_slice(b"null"),
+        Kind::Bool(true) => to.extend_from_slice(b"true"),
+        Kind::Bool(false) => to.extend_from_slice(b"false"),
+        Kind::Number(value) => number(to, value),
+        Kind::Text(text) => string(to, text),
+        Kind::List(values) => {
             to.push(b'[');
-            for (index, value) in values.iter().enumerate() {
+            for (index, value) in values.enumerate() {
                 if index > 0 {
                     to.push(b',');
                 }
@@ -178,27 +185,33 @@ pub(super) fn canonical(value: &Value, to: &mut Vec<u8>) {
             }
             to.push(b']');
         }
-        Value::Object(map) => canonical_object(map, to),
+        Kind::Object(members) => canonical_object(members, to),
     }
 }
 
 /// As [`canonical`], for an object.
-pub(super) fn canonical_object(map: &Map<String, Value>, to: &mut Vec<u8>) {
-    let entry = |to: &mut Vec<u8>, index: usize, (name, value): (&String, &Value)| {
+pub(super) fn canonical_object(members: Members<'_>, to: &mut Vec<u8>) {
+    let mut sorted: SmallVec<[(&str, Node<'_>); 16]> = members.collect();
+    sorted.sort_unstable_by_key(|(name, _)| *name);
+    to.push(b'{');
+    for (index, (name, value)) in sorted.into_iter().enumerate() {
         if index > 0 {
             to.push(b',');
         }
         string(to, name);
         to.push(b':');
         canonical(value, to);
-    };
-    to.push(b'{');
-    if map.keys().is_sorted() {
-        map.iter().enumerate().for_each(|(index, pair)| entry(to, index, pair));
-    } else {
-        let mut sorted: Vec<_> = map.iter().collect();
-        sorted.sort_unstable_by_key(|(name, _)| *name);
-        sorted.into_iter().enumerate().for_each(|(index, pair)| entry(to, index, pair));
     }
     to.push(b'}');
+}
+
+/// A number, as serde_json writes it.
+fn number(to: &mut Vec<u8>, number: &Number) {
+    let mut digits = itoa::Buffer::new();
+    match (number.as_u64(), number.as_i64()) {
+        (Some(number), _) => to.extend_from_slice(digits.format(number).as_bytes()),
+        (None, Some(number)) => to.extend_from_slice(digits.format(number).as_bytes()),
+        // Writing to memory does not fail.
+        (None, None) => drop(write!(to, "{number}")),
+    }
 }

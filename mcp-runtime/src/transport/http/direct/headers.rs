@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName};
 use serde_json::{Map, Number, Value};
 
 use super::message::{Message, Method, REVISION};
-use crate::arguments::strict;
+use crate::json::{Document, Kind, read};
 
 const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
@@ -64,7 +64,7 @@ impl Mirror {
     ///
     /// # Errors
     /// What is wrong with the header, without its value.
-    pub(super) fn check(&self, headers: &HeaderMap, arguments: Option<&Map<String, Value>>) -> Result<(), String> {
+    pub(super) fn check(&self, headers: &HeaderMap, arguments: Option<&Document<'_>>) -> Result<(), String> {
         let problem = |problem: &str| format!("the header {} {problem}", self.shown);
         let header = single(headers, &self.header).map_err(|Unreadable| problem("cannot be read"))?;
         match (header, self.value(arguments)) {
@@ -72,7 +72,7 @@ impl Mirror {
             (None, Some(_)) => Err(problem("is missing: it mirrors an argument")),
             (Some(_), None) => Err(problem("mirrors an argument that is not there")),
             (Some(header), Some(value)) => match decoded(header) {
-                Some(header) if says(&header, value) => Ok(()),
+                Some(header) if says(&header, &value) => Ok(()),
                 Some(_) => Err(problem("says something else than the argument that it mirrors")),
                 None => Err(problem("is not valid base64")),
             },
@@ -80,19 +80,18 @@ impl Mirror {
     }
 
     /// The argument, if it is one that a header can say.
-    fn value<'a>(&self, arguments: Option<&'a Map<String, Value>>) -> Option<&'a Value> {
-        let (first, rest) = self.path.split_first()?;
-        let value = rest.iter().try_fold(arguments?.get(first)?, |value, key| value.get(key))?;
-        matches!(value, Value::String(_) | Value::Bool(_) | Value::Number(_)).then_some(value)
+    fn value<'d>(&self, arguments: Option<&'d Document<'_>>) -> Option<Kind<'d>> {
+        let value = self.path.iter().try_fold(arguments?.root(), |value, name| value.get(name))?.kind();
+        matches!(value, Kind::Text(_) | Kind::Bool(_) | Kind::Number(_)).then_some(value)
     }
 }
 
 /// Whether a header says a value: strings by their characters, numbers by what they are worth.
-fn says(header: &str, value: &Value) -> bool {
+fn says(header: &str, value: &Kind<'_>) -> bool {
     match value {
-        Value::String(text) => header == text,
-        Value::Bool(value) => header == if *value { "true" } else { "false" },
-        Value::Number(number) => matches!(strict::value(header), Ok(Value::Number(said)) if same(&said, number)),
+        Kind::Text(text) => header == *text,
+        Kind::Bool(value) => header == if *value { "true" } else { "false" },
+        Kind::Number(number) => matches!(read::value(header), Ok(Value::Number(said)) if same(&said, number)),
         _ => false,
     }
 }
@@ -204,7 +203,8 @@ mod tests {
         );
         let [region, number] = &mirrors[..] else { panic!("two") };
         let check = |mirror: &Mirror, name, values: &[&str], arguments: Value| {
-            mirror.check(&headers(name, values), arguments.as_object()).is_ok()
+            let arguments = arguments.is_object().then(|| Document::of(&arguments));
+            mirror.check(&headers(name, values), arguments.as_ref()).is_ok()
         };
         let is_region =
             |values: &[&str], value: Value| check(region, "mcp-param-region", values, json!({"region": value}));

@@ -10,12 +10,14 @@ use std::borrow::Cow;
 use std::fmt;
 
 use rmcp::model::ClientCapabilities;
+use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use self::skip::Skip;
-use crate::arguments::strict;
+use crate::json::read::{self as strict, Reading};
+use crate::json::{Document, Kind};
 
 /// The revision that is served here.
 pub(super) const REVISION: &str = "2026-07-28";
@@ -53,8 +55,8 @@ pub(super) struct Message<'a> {
     pub(super) method: Method,
     /// The tool of a call; empty otherwise.
     pub(super) name: Cow<'a, str>,
-    /// The arguments of a call, as text and read.
-    pub(super) arguments: Option<(&'a str, Map<String, Value>)>,
+    /// The arguments of a call.
+    pub(super) arguments: Option<Document<'a>>,
     /// Where the request stands in a trace, in its own words.
     pub(super) traceparent: Option<Cow<'a, str>>,
     pub(super) tracestate: Option<Cow<'a, str>>,
@@ -83,7 +85,7 @@ impl Message<'_> {
 pub(super) fn read(body: &[u8]) -> Option<Message<'_>> {
     let text = std::str::from_utf8(body).ok()?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let top = deserializer.deserialize_map(Top).ok()?;
+    let top = deserializer.deserialize_map(Top { text }).ok()?;
     deserializer.end().ok()?;
     let Params { name, arguments, meta, mut plain } = top.params?;
     let Meta { version, has_capabilities, traceparent, tracestate, .. } = meta;
@@ -98,14 +100,34 @@ pub(super) fn read(body: &[u8]) -> Option<Message<'_>> {
         }
         plain = false;
     }
-    let arguments = match arguments.map(RawValue::get) {
-        Some(arguments) if is_call && arguments.starts_with('{') => Some((arguments, strict::object(arguments).ok()?)),
-        Some("null") | None => None,
+    let arguments = match arguments {
+        Some(read) => Some(read.exact().or_else(|| exact_arguments(text))?),
+        None => None,
+    };
+    let arguments = match arguments.as_ref().map(|arguments| arguments.root().kind()) {
+        Some(Kind::Object(_)) if is_call => arguments,
+        Some(Kind::Null) | None => None,
         Some(_) => return None,
     };
     plain &= top.plain;
     let name = name.unwrap_or_default();
     Some(Message { id: top.id, method: top.method, name, arguments, traceparent, tracestate, plain })
+}
+
+/// The arguments of a good message by themselves, where their text has to say what a number is.
+fn exact_arguments(text: &str) -> Option<Document<'_>> {
+    #[derive(Deserialize)]
+    struct Message<'a> {
+        #[serde(borrow)]
+        params: Params<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Params<'a> {
+        #[serde(borrow)]
+        arguments: &'a RawValue,
+    }
+    let message: Message<'_> = serde_json::from_str(text).ok()?;
+    strict::document(message.params.arguments.get()).ok()
 }
 
 /// A key, borrowed where it has no escapes.
@@ -145,8 +167,10 @@ fn once<T, E: de::Error>(place: &mut Option<T>, value: T) -> Result<(), E> {
     if place.replace(value).is_some() { elsewhere() } else { Ok(()) }
 }
 
-/// The members of a message.
-struct Top;
+/// The members of a message, which is this text.
+struct Top<'a> {
+    text: &'a str,
+}
 
 struct TopMembers<'a> {
     id: &'a str,
@@ -155,7 +179,7 @@ struct TopMembers<'a> {
     plain: bool,
 }
 
-impl<'de> Visitor<'de> for Top {
+impl<'de> Visitor<'de> for Top<'de> {
     type Value = TopMembers<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -175,7 +199,7 @@ impl<'de> Visitor<'de> for Top {
                     let Some(known) = Method::of(&name) else { return elsewhere() };
                     once(&mut method, known)?;
                 }
-                "params" => once(&mut params, map.next_value_seed(ParamsSeed)?)?,
+                "params" => once(&mut params, map.next_value_seed(ParamsSeed { text: self.text })?)?,
                 _ => {
                     others.add(key)?;
                     map.next_value_seed(Skip::default())?;
@@ -203,16 +227,18 @@ fn is_id(text: &str) -> bool {
 }
 
 /// The parameters.
-struct ParamsSeed;
+struct ParamsSeed<'a> {
+    text: &'a str,
+}
 
 struct Params<'a> {
     name: Option<Cow<'a, str>>,
-    arguments: Option<&'a RawValue>,
+    arguments: Option<Reading<'a>>,
     meta: Meta<'a>,
     plain: bool,
 }
 
-impl<'de> DeserializeSeed<'de> for ParamsSeed {
+impl<'de> DeserializeSeed<'de> for ParamsSeed<'de> {
     type Value = Params<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Params<'de>, D::Error> {
@@ -220,7 +246,7 @@ impl<'de> DeserializeSeed<'de> for ParamsSeed {
     }
 }
 
-impl<'de> Visitor<'de> for ParamsSeed {
+impl<'de> Visitor<'de> for ParamsSeed<'de> {
     type Value = Params<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -233,7 +259,11 @@ impl<'de> Visitor<'de> for ParamsSeed {
         while let Some(key) = map.next_key_seed(Key)? {
             match &*key {
                 "name" => once(&mut name, map.next_value_seed(Key)?)?,
-                "arguments" => once(&mut arguments, map.next_value::<&RawValue>()?)?,
+                "arguments" => {
+                    let mut read = Reading::of(self.text);
+                    map.next_value_seed(read.value())?;
+                    once(&mut arguments, read)?;
+                }
                 "_meta" => once(&mut meta, map.next_value_seed(MetaSeed)?)?,
                 _ => {
                     others.add(key)?;
@@ -311,8 +341,6 @@ fn text<E: de::Error>(value: &RawValue) -> Result<Option<Cow<'_, str>>, E> {
 
 /// Whether a text says what the client can do, as the protocol's own types read it.
 fn are_capabilities(text: &str) -> bool {
-    use serde::Deserialize;
-
     text == "{}" || strict::value(text).is_ok_and(|value| ClientCapabilities::deserialize(value).is_ok())
 }
 

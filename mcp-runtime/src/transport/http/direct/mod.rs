@@ -45,7 +45,7 @@ pub(crate) fn rendered(decision: crate::gate::Decision) -> Answer {
 #[cfg(feature = "testing")]
 pub(crate) fn described(headers: &http::HeaderMap, body: &[u8]) -> Option<usize> {
     let message = message::read(body)?;
-    let arguments = message.arguments.as_ref().map_or(0, |(text, _)| text.len());
+    let arguments = message.arguments.as_ref().map_or(0, |arguments| arguments.members().len());
     headers::describe(headers, &message).then_some(arguments)
 }
 
@@ -137,11 +137,11 @@ impl Direct {
     }
 
     async fn call(&self, mut message: Message<'_>, caller: &Arc<Caller>, recording: &Recording) -> Answer {
-        let (arguments, read) = message.arguments.take().unzip();
+        let read = message.arguments.take();
         let id = message.id_text();
         let request = Request {
             tool: &message.name,
-            arguments,
+            arguments: None,
             read,
             caller,
             // Whoever hangs up drops this future, and with it the call. Tools that could ask are served the other way.

@@ -48,7 +48,7 @@ impl Known {
         if self.mirrors.is_empty() || self.scope.could_be_met(caller.grants()).is_err() {
             return Ok(());
         }
-        let arguments = message.arguments.as_ref().map(|(_, arguments)| arguments);
+        let arguments = message.arguments.as_ref();
         self.mirrors.iter().try_for_each(|mirror| mirror.check(&parts.headers, arguments))
     }
 }

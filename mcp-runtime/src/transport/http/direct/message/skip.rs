@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use smallvec::SmallVec;
 
 use super::{Key, elsewhere};
-use crate::arguments::strict::MAX_NODES;
+use crate::json::read::MAX_NODES;
 
 /// So many keys are compared one by one; with more, a table pays.
 const FEW: usize = 16;
@@ -15,7 +16,8 @@ const FEW: usize = 16;
 /// The keys of an object that have been met.
 #[derive(Default)]
 pub(super) struct Keys<'a> {
-    few: Vec<Cow<'a, str>>,
+    /// A client has one or two that mean nothing here.
+    few: SmallVec<[Cow<'a, str>; 4]>,
     many: HashSet<Cow<'a, str>>,
 }
 

@@ -1,3 +1,5 @@
+use serde_json::json;
+
 use super::*;
 
 const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
@@ -8,13 +10,40 @@ fn call(members: &str) -> String {
 
 #[test]
 fn a_call_is_borrowed_from_its_body() {
-    let text = call(&format!(r#""name":"a","arguments":{{"x":1.0}},{META}"#));
+    let text = call(&format!(r#""name":"a","arguments":{{"x":1}},{META}"#));
     let message = read(text.as_bytes()).unwrap();
     assert!(matches!(message.name, Cow::Borrowed("a")));
-    let (raw, arguments) = message.arguments.unwrap();
-    assert_eq!((raw, &arguments["x"]), (r#"{"x":1.0}"#, &Value::from(1)));
+    assert_eq!(message.arguments.unwrap().root().to_value(), json!({"x": 1}));
     assert!(message.plain);
     assert_eq!((message.id, message.method), ("1", Method::Call));
+}
+
+/// A number that has to be looked up in the text is, wherever the arguments stand in it.
+#[test]
+fn arguments_are_exact() {
+    for (arguments, expected) in [
+        (r#"{"x":1.0}"#, json!({"x": 1})),
+        (
+            r#"{"x":[9007199254740993.0,"1.0",2e0],"y":0.5}"#,
+            json!({"x": [9_007_199_254_740_993_u64, "1.0", 2], "y": 0.5}),
+        ),
+        (r#"{"x":"\u0041\n","\u0079":{"z":"a"}}"#, json!({"x": "A\n", "y": {"z": "a"}})),
+        ("{}", json!({})),
+    ] {
+        for text in [
+            format!(r#""arguments":{arguments},"name":"a",{META}"#),
+            format!(r#""name":"1.5",{META},"\u0061rguments":{arguments}"#),
+        ] {
+            let text = call(&text);
+            let message = read(text.as_bytes()).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!(message.arguments.unwrap().root().to_value(), expected, "{text}");
+        }
+    }
+    let none = call(&format!(r#""name":"a","arguments":null,{META}"#));
+    assert!(read(none.as_bytes()).unwrap().arguments.is_none());
+    for no_object in ["[]", "1.0", "\"{}\""] {
+        assert!(read(call(&format!(r#""name":"a","arguments":{no_object},{META}"#)).as_bytes()).is_none());
+    }
 }
 
 #[test]
