@@ -12,7 +12,8 @@ use crate::input::{Client, End, Suspension};
 /// A call as a tool sees it: ids, cancellation, progress. A tool asks for it with a `&CallContext` parameter.
 #[derive(Clone)]
 pub struct CallContext {
-    request: Arc<str>,
+    /// `None` if the tool never sees the context.
+    request: Option<Arc<str>>,
     correlation: Correlation,
     /// `None` if whoever cancels the call drops it.
     cancelled: Option<CancellationToken>,
@@ -30,14 +31,13 @@ impl CallContext {
 
     /// As [`CallContext::new`], for a call whose record has an id already.
     pub(crate) fn recorded(request: &str, cancelled: Option<CancellationToken>, correlation: Correlation) -> Self {
-        let suspension = Some(Arc::default());
-        Self { cancelled, suspension, ..Self::unseen(request, correlation) }
+        let (request, suspension) = (Some(request.into()), Some(Arc::default()));
+        Self { request, cancelled, suspension, ..Self::unseen(correlation) }
     }
 
     /// A context for a tool that takes none, in a call that is dropped when it is cancelled.
-    pub(crate) fn unseen(request: &str, correlation: Correlation) -> Self {
-        let request = request.into();
-        Self { request, correlation, cancelled: None, progress: None, client: None, suspension: None }
+    pub(crate) fn unseen(correlation: Correlation) -> Self {
+        Self { request: None, correlation, cancelled: None, progress: None, client: None, suspension: None }
     }
 
     /// A way to tell the client how far the call is.
@@ -75,7 +75,7 @@ impl CallContext {
 
     /// The id that the client gave the request. It is unique to the client, not to the server.
     pub fn request_id(&self) -> &str {
-        &self.request
+        self.request.as_deref().unwrap_or_default()
     }
 
     /// The id under which records and logs hold this call: ours, unique.

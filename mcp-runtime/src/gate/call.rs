@@ -23,6 +23,8 @@ pub struct Request<'a> {
     pub arguments: Option<&'a str>,
     /// The arguments, where the transport has read them strictly already; then there is no text.
     pub(crate) read: Option<Document<'a>>,
+    /// The client's id of the request, where the context does not have it.
+    pub(crate) id: Option<&'a str>,
     /// Who calls.
     pub caller: &'a Arc<Caller>,
     /// Ids, cancellation, progress.
@@ -42,7 +44,7 @@ impl<'a> Request<'a> {
         context: CallContext,
         via: Via,
     ) -> Self {
-        Self { tool, arguments, read: None, caller, context, via, recording: None }
+        Self { tool, arguments, read: None, id: None, caller, context, via, recording: None }
     }
 }
 

@@ -144,7 +144,7 @@ impl Gate {
             .unwrap_or_else(|| Recording::new(&self.sinks, request.caller, request.context.correlation(), request.via));
         let (name, context) = (request.tool, request.context.clone());
         let found = self.tools.find(name);
-        recording.call(found.map(|(tool, _)| tool.spec.name), request.context.request_id());
+        recording.call(found.map(|(tool, _)| tool.spec.name), request.id.unwrap_or(context.request_id()));
         let mut quota = None;
         let Request { arguments, read, .. } = request;
         let mut sent = Sent { text: arguments, read };

@@ -76,7 +76,7 @@ impl<'g> Steps<'g> {
     pub async fn run(&self, sent: &Sent<'_>, begun: &Begun) -> Option<Answer> {
         let (tool, entry) = self.gate.tools.find(self.tool)?;
         let recording = begun.0.clone();
-        let context = CallContext::unseen("1", recording.correlation());
+        let context = CallContext::unseen(recording.correlation());
         let bounds = self.gate.bounds(tool);
         let threads = Arc::clone(&self.gate.threads);
         let caller = Arc::clone(&self.caller);

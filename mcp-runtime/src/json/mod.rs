@@ -24,6 +24,7 @@ pub use read::Malformed;
 #[cfg(test)]
 pub(crate) use validate::Documents;
 pub(crate) use validate::{Validator, compile};
+pub(crate) use write::is_plain;
 
 /// A value.
 #[derive(Clone, Default)]

@@ -112,7 +112,7 @@ impl Writer {
     pub(crate) fn string(&mut self, text: &str) -> Result<(), Refused> {
         self.raw("\"");
         let start = self.len();
-        if text.bytes().fold(true, |all, byte| all & !needs_escape(byte)) {
+        if is_plain(text) {
             self.raw(text);
             let span = span(start, self.len())?;
             self.0.entries.push(Entry::Here(span));
@@ -167,9 +167,15 @@ impl Writer {
     }
 }
 
-/// JSON escapes these in strings (RFC 8259, section 7).
-fn needs_escape(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
+/// Whether a text stands in JSON as it is: what has to be escaped is in RFC 8259, section 7.
+pub(crate) fn is_plain(text: &str) -> bool {
+    /// Longer texts are looked at many bytes at a time.
+    const SHORT: usize = 24;
+    let needs_escape = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    if text.len() < SHORT {
+        return !text.bytes().any(needs_escape);
+    }
+    !text.bytes().fold(false, |any, byte| any | needs_escape(byte))
 }
 
 /// Appends a text with its escapes.

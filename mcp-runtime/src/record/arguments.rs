@@ -7,12 +7,12 @@ use serde_json::value::RawValue;
 
 /// Arguments as JSON text, redacted. It is written once, as text, since every sink wants it as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Redacted(Option<Box<str>>);
+pub struct Redacted(Option<String>);
 
 impl Redacted {
     /// `json` is one whole value.
     pub(crate) fn new(json: String) -> Self {
-        Self(Some(json.into_boxed_str()))
+        Self(Some(json))
     }
 
     /// The text: a JSON object, or `null` for a request without arguments.

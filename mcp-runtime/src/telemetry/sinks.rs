@@ -220,8 +220,9 @@ impl Sinks {
     /// Puts into a record what it may hold of the arguments. Where nobody gets it, that is nothing.
     pub(crate) fn arguments(&self, record: &mut CallRecord, sent: &Document<'_>, arguments: &[ArgumentSpec]) {
         if !self.queued.is_empty() || self.reads_arguments || log::is_heard() {
-            record.arguments = self.redactor.redact(sent, arguments);
-            record.arguments_digest = Some(self.redactor.digest_of(sent));
+            let (redacted, digest) = self.redactor.record(sent, arguments);
+            record.arguments = redacted;
+            record.arguments_digest = Some(digest);
         }
     }
 

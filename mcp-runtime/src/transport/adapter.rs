@@ -182,6 +182,7 @@ impl ServerHandler for Adapter {
             tool: &request.name,
             arguments: exchange.arguments(),
             read: None,
+            id: None,
             caller: exchange.caller(),
             context: call,
             via: exchange.via(),

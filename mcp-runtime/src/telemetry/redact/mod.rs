@@ -101,10 +101,24 @@ impl Redactor {
         Self { arguments: personal.derive("arguments"), personal, classes: classes.clone() }
     }
 
+    /// What a record may hold of these arguments, and a keyed digest of them, whatever the order of their keys.
+    pub(crate) fn record(&self, sent: &Document<'_>, arguments: &[ArgumentSpec]) -> (Redacted, Digest) {
+        let mut text = Vec::with_capacity(256);
+        write::canonical_object(sent.members(), &mut text);
+        let digest = Digest(self.arguments.digest(&text));
+        text.clear();
+        (self.redacted(sent, arguments, text), digest)
+    }
+
     /// What a record may hold of these arguments. A name that the tool does not have may be anything, so only the name
     /// is kept.
     pub(crate) fn redact(&self, sent: &Document<'_>, arguments: &[ArgumentSpec]) -> Redacted {
-        let mut writer = Writer::new();
+        self.redacted(sent, arguments, Vec::new())
+    }
+
+    /// As [`Redactor::redact`], written into an empty buffer.
+    fn redacted(&self, sent: &Document<'_>, arguments: &[ArgumentSpec], buffer: Vec<u8>) -> Redacted {
+        let mut writer = Writer::new(buffer);
         let plain = Redaction::credentials_alone(&self.classes);
         let flattened = arguments.iter().find(|argument| is_flattened(argument)).map(Privacy::of);
         writer.object(sent.members().take(MAX_ARGUMENTS), |writer, name, value| {
@@ -124,13 +138,6 @@ impl Redactor {
             }
         });
         Redacted::new(writer.finish())
-    }
-
-    /// A keyed digest of arguments, whatever the order of their keys.
-    pub(crate) fn digest_of(&self, sent: &Document<'_>) -> Digest {
-        let mut text = Vec::with_capacity(256);
-        write::canonical_object(sent.members(), &mut text);
-        Digest(self.arguments.digest(&text))
     }
 
     /// A text that is nobody's argument (a cause, an error), as it may stand in a log.

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::{credential, patterns};
 use crate::config::Redaction;
-use crate::json::{Kind, Members, Node};
+use crate::json::{Kind, Members, Node, is_plain};
 use crate::output::hygiene::is_hidden;
 
 /// The longest text of an argument that a record holds, in bytes.
@@ -26,8 +26,9 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new() -> Self {
-        Self { text: Vec::with_capacity(256) }
+    /// Into a buffer that is empty.
+    pub(super) fn new(text: Vec<u8>) -> Self {
+        Self { text }
     }
 
     /// The text; every piece of it was text.
@@ -155,8 +156,7 @@ impl Writer {
 
 /// A JSON string.
 fn string(to: &mut Vec<u8>, text: &str) {
-    let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
-    if text.bytes().fold(true, |all, byte| all & is_plain(byte)) {
+    if is_plain(text) {
         to.push(b'"');
         to.extend_from_slice(text.as_bytes());
         to.push(b'"');

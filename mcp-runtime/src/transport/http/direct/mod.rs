@@ -143,9 +143,10 @@ impl Direct {
             tool: &message.name,
             arguments: None,
             read,
+            id: Some(&id),
             caller,
             // Whoever hangs up drops this future, and with it the call. Tools that could ask are served the other way.
-            context: CallContext::unseen(&id, recording.correlation()),
+            context: CallContext::unseen(recording.correlation()),
             via: Via::Http,
             recording: Some(recording.clone()),
         };
