@@ -211,12 +211,12 @@ pub struct Answer(Answered);
 impl Answer {
     /// The structured content; null for a tool that gives text.
     pub fn json(&self) -> Value {
-        self.0.structured.clone().unwrap_or(Value::Null)
+        self.0.structured().unwrap_or(Value::Null)
     }
 
     /// The text blocks, joined.
     pub fn text(&self) -> String {
-        self.0.content.iter().filter_map(|block| Some(block.as_text()?.text.as_str())).collect()
+        self.0.content().iter().filter_map(|block| Some(block.as_text()?.text.as_str())).collect()
     }
 
     /// Where strings of others stand, as JSON pointers into the result.

@@ -75,9 +75,9 @@ where
         eprintln!("warning: the call was made, but the audit does not say so; the log says why");
     }
     let (json, failed) = match outcome {
-        Outcome::Answered(answered) => match answered.structured {
+        Outcome::Answered(answered) => match answered.structured() {
             Some(structured) => (structured, false),
-            None => (json!({ "content": answered.content }), false),
+            None => (json!({ "content": answered.into_content() }), false),
         },
         Outcome::Failed(failure) => (json!({ "error": *failure }), true),
         Outcome::UnknownTool => return Err(Error::new(format!("there is no tool `{}`", call.tool.escape_debug()))),

@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
 
-use crate::output::{Counts, Links, OutputBounds, Problem, plain, to_clean_value};
+use crate::output::{Counts, Links, OutputBounds, Problem, plain, to_clean};
 
 /// The prefix that links may load from.
 pub const ALLOWED: &str = "https://example.com/";
@@ -41,8 +41,8 @@ pub fn sanitise(text: &str) -> Cow<'_, str> {
 /// # Panics
 /// If the list is not sent.
 pub fn sanitise_list(text: &str) -> Vec<String> {
-    let clean = to_clean_value(&strings(text).collect::<Vec<_>>(), &BOUNDS);
-    let value = clean.map(|clean| serde_json::from_value(clean.value));
+    let clean = to_clean(&strings(text).collect::<Vec<_>>(), &BOUNDS);
+    let value = clean.map(|clean| serde_json::from_str(clean.value.text()));
     value.unwrap_or_else(|why| panic!("{why}")).unwrap_or_else(|why| panic!("{why}"))
 }
 
@@ -63,16 +63,20 @@ pub(crate) fn on_its_own(text: &str) {
 
 /// What has to hold of every value.
 fn within(value: &Value) {
-    let once = match to_clean_value(value, &BOUNDS) {
+    let once = match to_clean(value, &BOUNDS) {
         Ok(once) => once,
         // Keys are not merged, and not dropped.
         Err(Problem::Invalid(why)) if why.starts_with("two keys") => return,
         Err(why) => panic!("{value} is not sent: {why}"),
     };
-    let twice = to_clean_value(&once.value, &BOUNDS).unwrap_or_else(|why| panic!("{value} is not sent again: {why}"));
-    assert_eq!(twice.value, once.value, "{value} does not stay");
-    assert_eq!(twice.counts, Counts::default(), "{value} became {}, of which something is counted", once.value);
-    each(&once.value, &mut |text| {
+    let text = once.value.text();
+    let once = once.value.root().to_value();
+    // It is checked as one, and sent as the other.
+    assert_eq!(serde_json::from_str::<Value>(text).ok().as_ref(), Some(&once), "{value} is sent as {text}");
+    let twice = to_clean(&once, &BOUNDS).unwrap_or_else(|why| panic!("{value} is not sent again: {why}"));
+    assert_eq!(twice.value.root().to_value(), once, "{value} does not stay");
+    assert_eq!(twice.counts, Counts::default(), "{value} became {once}, of which something is counted");
+    each(&once, &mut |text| {
         let kept = kept(text);
         assert!(kept.is_none(), "{value} keeps {}: {text:?}", kept.unwrap_or_default());
     });

@@ -1,5 +1,6 @@
 //! A call on its way in, and what becomes of it on its way out.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use rmcp::model::{ClientCapabilities, ContentBlock, InputRequiredResult};
@@ -79,10 +80,9 @@ pub enum Outcome {
 /// An answer, sanitised, checked and bounded.
 #[derive(Debug)]
 pub struct Answered {
-    /// Content blocks.
-    pub content: Vec<ContentBlock>,
-    /// Structured content, true to the published schema.
-    pub structured: Option<Value>,
+    /// Content blocks; empty where there is structured content, which is its own text.
+    pub(super) content: Vec<ContentBlock>,
+    pub(super) structured: Option<Document<'static>>,
     /// Where strings of others stand, as JSON pointers into the result.
     pub untrusted: Vec<String>,
     /// How large it is, in bytes of JSON.
@@ -91,13 +91,29 @@ pub struct Answered {
 }
 
 impl Answered {
-    /// The structured content as JSON: the gate has written it once already, as the text for the model.
-    #[cfg(feature = "http")]
-    pub(crate) fn structured_text(&self) -> Option<&str> {
-        self.structured.as_ref()?;
-        match self.content.as_slice() {
-            [only] => only.as_text().map(|block| block.text.as_str()),
-            _ => None,
+    /// Content blocks; structured content as its JSON text.
+    pub fn content(&self) -> Cow<'_, [ContentBlock]> {
+        match self.structured_text() {
+            Some(text) => Cow::Owned(vec![ContentBlock::text(text)]),
+            None => Cow::Borrowed(&self.content),
+        }
+    }
+
+    /// Structured content, true to the published schema.
+    pub fn structured(&self) -> Option<Value> {
+        self.structured.as_ref().map(|structured| structured.root().to_value())
+    }
+
+    /// The structured content as the JSON text that is sent.
+    pub fn structured_text(&self) -> Option<&str> {
+        self.structured.as_ref().map(Document::text)
+    }
+
+    /// [`Answered::content`] without a copy.
+    pub fn into_content(self) -> Vec<ContentBlock> {
+        match self.structured {
+            Some(structured) => vec![ContentBlock::text(structured.into_text())],
+            None => self.content,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
-use rmcp::model::{ContentBlock, ErrorCode, InputRequiredResult};
+use rmcp::model::{ErrorCode, InputRequiredResult};
 
 use super::state::{self, CallState};
 use super::tools::Entry;
@@ -14,6 +14,7 @@ use super::{Answered, Outcome, Refused, Stop};
 use crate::__private::Outcome as Ran;
 use crate::error::{Failure, code};
 use crate::input::{Client, End};
+use crate::json::TooLong;
 use crate::output::Answer;
 use crate::policy::ToolPolicy;
 use crate::record::{CallRecord, Recording};
@@ -94,8 +95,7 @@ pub(super) fn panicked(text: &str) -> Failure {
 
 /// Gives the answer its final form: true to its schema, and no larger than it may be.
 pub(super) fn finish(answer: Answer, tool: &ToolPolicy, entry: &Entry) -> Result<Answered, Refused> {
-    let Answer { mut content, structured, mut untrusted, counts } = answer;
-    let mut bytes = 0;
+    let Answer { content, structured, mut untrusted, counts } = answer;
     let structured = match (structured, &entry.output) {
         (None, None) => None,
         (Some(value), Some(schema)) => {
@@ -103,14 +103,10 @@ pub(super) fn finish(answer: Answer, tool: &ToolPolicy, entry: &Entry) -> Result
             for pointer in &mut untrusted {
                 pointer.insert_str(0, base);
             }
-            let value = schema.wrap(value);
+            let value = schema.wrap(value).map_err(|TooLong| Box::new(crate::output::too_large(tool.max_output)))?;
             if let Some(problem) = schema.problem(&value) {
                 return Err(Box::new(invalid_output(problem)));
             }
-            // Not by `Display`, which takes three times as long.
-            let text = serde_json::to_string(&value).map_err(|error| Box::new(invalid_output(error.to_string())))?;
-            bytes = text.len() as u64;
-            content = vec![ContentBlock::text(text)];
             Some(value)
         }
         (found, _) => {
@@ -119,10 +115,13 @@ pub(super) fn finish(answer: Answer, tool: &ToolPolicy, entry: &Entry) -> Result
             return Err(Box::new(invalid_output(expected.to_owned())));
         }
     };
-    if structured.is_none() {
-        let blocks = serde_json::to_vec(&content).map_err(|error| Box::new(invalid_output(error.to_string())))?;
-        bytes = blocks.len() as u64;
-    }
+    let bytes = match &structured {
+        Some(value) => value.text().len() as u64,
+        None => {
+            let blocks = serde_json::to_vec(&content).map_err(|error| Box::new(invalid_output(error.to_string())))?;
+            blocks.len() as u64
+        }
+    };
     if bytes > tool.max_output {
         return Err(Box::new(crate::output::too_large(tool.max_output)));
     }

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::io;
 
 use serde_json::Number;
 
-use super::{Document, Entry, Extent, Names, Span, TooLong, span};
+use super::{Document, Entry, Names, Span, TooLong, span};
 
 /// A document in the making. Whoever writes opens and closes lists and objects in their order.
 #[derive(Default)]
@@ -22,6 +23,10 @@ pub(crate) struct List {
     at: usize,
     length: usize,
 }
+
+/// Where a name stands that was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Name(u32);
 
 /// Why something cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,29 +45,35 @@ impl From<TooLong> for Refused {
 
 impl Document<'static> {
     /// An object of one member, this value.
-    pub(crate) fn within(self, name: &str) -> Result<Self, TooLong> {
-        let mut outer = Writer::with_capacity(self.text.len() + name.len() + 5);
-        let refused = |_| TooLong;
+    pub(crate) fn within(mut self, name: &str) -> Result<Self, TooLong> {
+        let mut outer = Writer::default();
         let mut object = outer.open_object();
-        outer.name(&mut object, name).map_err(refused)?;
-        let Writer(mut outer) = outer;
-        let (text, aside, entries) = (outer.text.len(), outer.aside.len(), outer.entries.len());
-        outer.text.to_mut().push_str(&self.text);
-        outer.aside.push_str(&self.aside);
-        let by = |at: u32, by: usize| u32::try_from(by).ok().and_then(|by| at.checked_add(by)).ok_or(TooLong);
-        let moved = |span: Span, far: usize| Ok(Span { start: by(span.start, far)?, end: by(span.end, far)? });
-        for entry in self.entries {
-            outer.entries.push(match entry {
-                Entry::Here(span) => Entry::Here(moved(span, text)?),
-                Entry::Aside(span) => Entry::Aside(moved(span, aside)?),
-                Entry::List(extent) => Entry::List(Extent { end: by(extent.end, entries)?, ..extent }),
-                Entry::Object(extent) => Entry::Object(Extent { end: by(extent.end, entries)?, ..extent }),
-                other => other,
-            });
+        outer.name(&mut object, name).map_err(|_| TooLong)?;
+        let Writer(outer) = outer;
+        let text = self.text.to_mut();
+        text.reserve(outer.text.len() + 1);
+        text.insert_str(0, &outer.text);
+        text.push('}');
+        let (text, aside, entries) = (outer.text.len(), self.aside.len(), outer.entries.len());
+        self.aside.push_str(&outer.aside);
+        let further = |at: u32, by: usize| u32::try_from(by).ok().and_then(|by| at.checked_add(by)).ok_or(TooLong);
+        for entry in &mut self.entries {
+            match entry {
+                Entry::Here(span) => *span = Span { start: further(span.start, text)?, end: further(span.end, text)? },
+                Entry::List(extent) | Entry::Object(extent) => extent.end = further(extent.end, entries)?,
+                _ => {}
+            }
         }
-        let mut outer = Writer(outer);
-        outer.close_object(&object).map_err(refused)?;
-        Ok(outer.finish())
+        let name = outer.entries.into_iter().map(|entry| match entry {
+            Entry::Aside(span) => {
+                Ok(Entry::Aside(Span { start: further(span.start, aside)?, end: further(span.end, aside)? }))
+            }
+            entry => Ok(entry),
+        });
+        let name = name.collect::<Result<Vec<_>, _>>()?;
+        self.entries.splice(0..0, name);
+        self.close_object(0, 1)?;
+        Ok(self)
     }
 }
 
@@ -76,11 +87,6 @@ impl Writer {
     /// What was written.
     pub(crate) fn finish(self) -> Document<'static> {
         self.0
-    }
-
-    /// How long the text is, in bytes.
-    pub(crate) fn len(&self) -> usize {
-        self.0.text.len()
     }
 
     fn raw(&mut self, json: &str) {
@@ -110,17 +116,21 @@ impl Writer {
 
     /// A string, or a name: the text of it.
     pub(crate) fn string(&mut self, text: &str) -> Result<(), Refused> {
-        self.raw("\"");
-        let start = self.len();
-        if is_plain(text) {
-            self.raw(text);
-            let span = span(start, self.len())?;
-            self.0.entries.push(Entry::Here(span));
-        } else {
-            escape(text, self.0.text.to_mut());
+        let json = self.0.text.to_mut();
+        if !is_plain(text) {
+            // What is written to never fails.
+            let _ = serde_json::to_writer(Text(json), text);
             self.0.string(text)?;
+        } else {
+            // Something follows it.
+            json.reserve(text.len() + 3);
+            json.push('"');
+            let start = json.len();
+            json.push_str(text);
+            let span = span(start, json.len())?;
+            json.push('"');
+            self.0.entries.push(Entry::Here(span));
         }
-        self.raw("\"");
         Ok(())
     }
 
@@ -129,12 +139,13 @@ impl Writer {
         List { at: self.0.open(), length: 0 }
     }
 
-    /// Before an item.
-    pub(crate) fn item(&mut self, list: &mut List) {
+    /// Before an item; gives its index.
+    pub(crate) fn item(&mut self, list: &mut List) -> usize {
         if list.length > 0 {
             self.raw(",");
         }
         list.length += 1;
+        list.length - 1
     }
 
     pub(crate) fn close_list(&mut self, list: &List) -> Result<(), Refused> {
@@ -149,13 +160,19 @@ impl Writer {
     }
 
     /// A name, before its value.
-    pub(crate) fn name(&mut self, object: &mut Object, name: &str) -> Result<(), Refused> {
+    pub(crate) fn name(&mut self, object: &mut Object, name: &str) -> Result<Name, Refused> {
         if object.names.length > 0 {
             self.raw(",");
         }
         self.string(name)?;
         self.raw(":");
-        if object.names.add(&self.0) { Ok(()) } else { Err(Refused::Twice) }
+        let last = u32::try_from(self.0.entries.len() - 1).map_err(|_| Refused::TooLong)?;
+        if object.names.add(&self.0) { Ok(Name(last)) } else { Err(Refused::Twice) }
+    }
+
+    /// A name that was written.
+    pub(crate) fn name_at(&self, name: Name) -> &str {
+        self.0.text_at(name.0).unwrap_or_default()
     }
 
     pub(crate) fn close_object(&mut self, object: &Object) -> Result<(), Refused> {
@@ -178,9 +195,16 @@ pub(crate) fn is_plain(text: &str) -> bool {
     !text.bytes().fold(false, |any, byte| any | needs_escape(byte))
 }
 
-/// Appends a text with its escapes.
-fn escape(text: &str, to: &mut String) {
-    let escaped = serde_json::to_string(text).unwrap_or_default();
-    // Without the quotes around it.
-    to.push_str(escaped.get(1..escaped.len().saturating_sub(1)).unwrap_or_default());
+/// Takes what `serde_json` writes, which are whole characters in every piece.
+struct Text<'t>(&'t mut String);
+
+impl io::Write for Text<'_> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.0.push_str(str::from_utf8(piece).map_err(io::Error::other)?);
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

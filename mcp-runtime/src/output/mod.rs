@@ -45,9 +45,9 @@ use std::borrow::Cow;
 use rmcp::model::ContentBlock;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::error::{Failure, ToolError, code};
+use crate::json::Document;
 use crate::spec::CodeSpec;
 
 pub use level::OutputBounds;
@@ -58,7 +58,7 @@ pub(crate) use schema::OutputSchema;
 pub(crate) use secrets::mask_secrets;
 #[cfg(any(feature = "http", feature = "stdio"))]
 pub(crate) use serialize::to_visible_value;
-pub(crate) use serialize::{Problem, to_clean_value};
+pub(crate) use serialize::{Problem, to_clean, to_clean_value};
 pub use trust::{Trusted, Untrusted};
 
 /// What a tool can return.
@@ -94,7 +94,7 @@ pub struct Answer {
     /// Content blocks; empty where the structured content speaks for itself.
     pub(crate) content: Vec<ContentBlock>,
     /// Structured content.
-    pub(crate) structured: Option<Value>,
+    pub(crate) structured: Option<Document<'static>>,
     /// Where strings of others stand, as JSON pointers into the structured content.
     pub(crate) untrusted: Vec<String>,
     /// How much was changed.
@@ -122,7 +122,7 @@ impl<T: Structured> ToolResult for Json<T> {
     }
 
     fn answer(self, bounds: &OutputBounds) -> Result<Answer, Box<Failure>> {
-        let clean = to_clean_value(&self.0, bounds).map_err(|problem| problem.failure(bounds))?;
+        let clean = to_clean(&self.0, bounds).map_err(|problem| problem.failure(bounds))?;
         Ok(Answer {
             content: Vec::new(),
             structured: Some(clean.value),

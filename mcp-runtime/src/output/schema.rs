@@ -1,12 +1,13 @@
 //! The schema that a tool's answer has to meet.
 
-use jsonschema::Validator;
+use std::sync::OnceLock;
+
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::arguments::schema::bound_numbers;
 use crate::arguments::work;
-use crate::json::compile;
+use crate::json::{Document, TooLong, Validator, compile};
 use crate::spec::OutputSpec;
 
 /// A tool's output schema, compiled.
@@ -17,6 +18,8 @@ pub(crate) struct OutputSchema {
     /// The tool returns something that is no object, which is sent as `{"result": …}`.
     pub(crate) wrapped: bool,
     validator: Validator,
+    /// The same for a value, of which errors need no copies. Compiled once something is wrong, which most never need.
+    listing: OnceLock<Result<jsonschema::Validator, String>>,
 }
 
 impl OutputSchema {
@@ -44,25 +47,30 @@ impl OutputSchema {
             published.insert("$defs".to_owned(), Value::Object(definitions));
         }
         let validator = compile(&Value::Object(published.clone()))?;
-        Ok(Some(Self { published, wrapped, validator }))
+        Ok(Some(Self { published, wrapped, validator, listing: OnceLock::new() }))
     }
 
     /// The value as it is sent.
-    pub(crate) fn wrap(&self, value: Value) -> Value {
-        if self.wrapped { json!({ "result": value }) } else { value }
+    pub(crate) fn wrap(&self, value: Document<'static>) -> Result<Document<'static>, TooLong> {
+        if self.wrapped { value.within("result") } else { Ok(value) }
     }
 
     /// What is wrong with a value, for the log; `None` if it meets the schema. Paths and keywords, no values.
-    pub(crate) fn problem(&self, value: &Value) -> Option<String> {
-        if self.validator.is_valid(value) {
+    pub(crate) fn problem(&self, value: &Document<'_>) -> Option<String> {
+        if self.validator.is_valid(value.root()) {
             return None;
         }
-        if work::is_endless(value, &self.published, &self.published) {
+        let value = value.root().to_value();
+        if work::is_endless(&value, &self.published, &self.published) {
             return Some("the value is nested too deeply to say what is wrong with it".to_owned());
         }
-        let listed: Vec<_> = self
-            .validator
-            .iter_errors(value)
+        let listing = self.listing.get_or_init(|| compile(&Value::Object(self.published.clone())));
+        let listing = match listing {
+            Ok(listing) => listing,
+            Err(error) => return Some(error.clone()),
+        };
+        let listed: Vec<_> = listing
+            .iter_errors(&value)
             .take(5)
             .map(|error| format!("{} breaks {}", error.instance_path(), error.schema_path()))
             .collect();

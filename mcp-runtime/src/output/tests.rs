@@ -115,11 +115,15 @@ fn the_innermost_declaration_holds() {
     };
     let answer = Json(value).answer(&bounds()).expect("an answer");
     assert_eq!(
-        answer.structured,
-        Some(json!({"ours": [cleaned], "theirs": {"text": plain, "note": cleaned}, "map": {plain: plain}}))
+        structured(&answer),
+        json!({"ours": [cleaned], "theirs": {"text": plain, "note": cleaned}, "map": {plain: plain}})
     );
     assert_eq!(answer.untrusted, ["/theirs".to_owned(), format!("/map/{plain}")]);
     assert_eq!((answer.counts.removed, answer.counts.defused, answer.counts.masked), (5, 6, 3));
+}
+
+fn structured(answer: &Answer) -> Value {
+    answer.structured.as_ref().map(|structured| structured.root().to_value()).unwrap_or_default()
 }
 
 fn text_of(answer: &Answer) -> &str {
@@ -160,25 +164,24 @@ fn fields_of_an_answer_are_seen_together() {
     let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned();
     let value = Credentials { aws_secret_access_key: secret.clone(), other: secret.clone() };
     let answer = Json(value).answer(&bounds()).expect("an answer");
-    assert_eq!(answer.structured, Some(json!({"aws_secret_access_key": "[masked: aws key]", "other": secret})));
+    assert_eq!(structured(&answer), json!({"aws_secret_access_key": "[masked: aws key]", "other": secret}));
     // The name of a field is read as it is sent.
     let value = BTreeMap::from([("aws_secret\u{1b}[0m_access_key", secret)]);
     let answer = Json(value).answer(&bounds()).expect("an answer");
-    assert_eq!(answer.structured, Some(json!({"aws_secret_access_key": "[masked: aws key]"})));
+    assert_eq!(structured(&answer), json!({"aws_secret_access_key": "[masked: aws key]"}));
 
     let value = ["![a][b]", "[b]: https://evil.io", "see [c][d]\n\n[d]: https://d.io"];
     let answer = Json(value).answer(&bounds()).expect("an answer");
-    let structured = answer.structured.unwrap_or_default();
-    assert_eq!(structured[1], "[b]: link removed");
+    assert_eq!(structured(&answer)[1], "[b]: link removed");
     let page = Page { ours: Trusted("![logo][l]\n\n[l]: https://ours.io"), theirs: Untrusted("[l]: https://evil.io") };
     let answer = Json(page).answer(&bounds()).expect("an answer");
     assert_eq!(
-        answer.structured,
-        Some(json!({"ours": "![logo][l]\n\n[l]: https://ours.io", "theirs": "[l]: link removed"}))
+        structured(&answer),
+        json!({"ours": "![logo][l]\n\n[l]: https://ours.io", "theirs": "[l]: link removed"})
     );
     let value = ["![a](logo.png)", "see [c][d]\n\n[d]: https://d.io"];
     let answer = Json(value).answer(&bounds()).expect("an answer");
-    assert_eq!(answer.structured, Some(json!(value)));
+    assert_eq!(structured(&answer), json!(value));
 }
 
 fn blocks(block: ContentBlock) -> Result<Value, String> {

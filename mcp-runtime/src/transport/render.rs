@@ -43,8 +43,9 @@ pub(crate) fn result(decision: Decision) -> Result<CallToolResponse, ErrorData> 
 /// What a tool answered.
 pub(crate) fn answer(answered: Answered) -> CallToolResult {
     let meta = untrusted(&answered.untrusted);
-    let mut result = CallToolResult::success(answered.content).with_meta(meta);
-    result.structured_content = answered.structured;
+    let structured = answered.structured();
+    let mut result = CallToolResult::success(answered.into_content()).with_meta(meta);
+    result.structured_content = structured;
     result
 }
 
