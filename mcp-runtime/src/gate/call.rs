@@ -80,9 +80,7 @@ pub enum Outcome {
 /// An answer, sanitised, checked and bounded.
 #[derive(Debug)]
 pub struct Answered {
-    /// Content blocks; empty where there is structured content, which is its own text.
-    pub(super) content: Vec<ContentBlock>,
-    pub(super) structured: Option<Document<'static>>,
+    pub(crate) body: Body,
     /// Where strings of others stand, as JSON pointers into the result.
     pub untrusted: Vec<String>,
     /// How large it is, in bytes of JSON.
@@ -90,30 +88,45 @@ pub struct Answered {
     pub(super) counts: Counts,
 }
 
+/// What an answer says. Either is written once, and sent as it was measured.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// Content blocks, and the JSON of them.
+    Blocks(Vec<ContentBlock>, String),
+    /// Structured content, true to the published schema.
+    Structured(Document<'static>),
+}
+
 impl Answered {
     /// Content blocks; structured content as its JSON text.
     pub fn content(&self) -> Cow<'_, [ContentBlock]> {
-        match self.structured_text() {
-            Some(text) => Cow::Owned(vec![ContentBlock::text(text)]),
-            None => Cow::Borrowed(&self.content),
+        match &self.body {
+            Body::Blocks(blocks, _) => Cow::Borrowed(blocks),
+            Body::Structured(document) => Cow::Owned(vec![ContentBlock::text(document.text())]),
+        }
+    }
+
+    /// [`Answered::content`] without a copy.
+    pub fn into_content(self) -> Vec<ContentBlock> {
+        match self.body {
+            Body::Blocks(blocks, _) => blocks,
+            Body::Structured(document) => vec![ContentBlock::text(document.into_text())],
         }
     }
 
     /// Structured content, true to the published schema.
     pub fn structured(&self) -> Option<Value> {
-        self.structured.as_ref().map(|structured| structured.root().to_value())
+        match &self.body {
+            Body::Blocks(..) => None,
+            Body::Structured(document) => Some(document.root().to_value()),
+        }
     }
 
-    /// The structured content as the JSON text that is sent.
+    /// The same as the JSON text that is sent.
     pub fn structured_text(&self) -> Option<&str> {
-        self.structured.as_ref().map(Document::text)
-    }
-
-    /// [`Answered::content`] without a copy.
-    pub fn into_content(self) -> Vec<ContentBlock> {
-        match self.structured {
-            Some(structured) => vec![ContentBlock::text(structured.into_text())],
-            None => self.content,
+        match &self.body {
+            Body::Blocks(..) => None,
+            Body::Structured(document) => Some(document.text()),
         }
     }
 }

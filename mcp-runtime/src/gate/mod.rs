@@ -51,6 +51,8 @@ use slots::Slot;
 use tools::Entry;
 use watchdog::Watchdog;
 
+#[cfg(feature = "http")]
+pub(crate) use call::Body;
 pub use call::{Answered, Decision, Outcome, Request};
 pub(crate) use listing::canonical;
 pub(crate) use state::CallState;

@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use rmcp::model::{ErrorCode, InputRequiredResult};
 
+use super::call::Body;
 use super::state::{self, CallState};
 use super::tools::Entry;
 use super::watchdog::Watch;
@@ -96,18 +97,24 @@ pub(super) fn panicked(text: &str) -> Failure {
 /// Gives the answer its final form: true to its schema, and no larger than it may be.
 pub(super) fn finish(answer: Answer, tool: &ToolPolicy, entry: &Entry) -> Result<Answered, Refused> {
     let Answer { content, structured, mut untrusted, counts } = answer;
-    let structured = match (structured, &entry.output) {
-        (None, None) => None,
-        (Some(value), Some(schema)) => {
+    let too_large = || Box::new(crate::output::too_large(tool.max_output));
+    let (body, bytes) = match (structured, &entry.output) {
+        (None, None) => {
+            let text = serde_json::to_string(&content).map_err(|error| Box::new(invalid_output(error.to_string())))?;
+            let bytes = text.len();
+            (Body::Blocks(content, text), bytes)
+        }
+        (Some(document), Some(schema)) => {
             let base = if schema.wrapped { "/structuredContent/result" } else { "/structuredContent" };
             for pointer in &mut untrusted {
                 pointer.insert_str(0, base);
             }
-            let value = schema.wrap(value).map_err(|TooLong| Box::new(crate::output::too_large(tool.max_output)))?;
-            if let Some(problem) = schema.problem(&value) {
+            let document = schema.wrap(document).map_err(|TooLong| too_large())?;
+            if let Some(problem) = schema.problem(&document) {
                 return Err(Box::new(invalid_output(problem)));
             }
-            Some(value)
+            let bytes = document.text().len();
+            (Body::Structured(document), bytes)
         }
         (found, _) => {
             let expected =
@@ -115,17 +122,11 @@ pub(super) fn finish(answer: Answer, tool: &ToolPolicy, entry: &Entry) -> Result
             return Err(Box::new(invalid_output(expected.to_owned())));
         }
     };
-    let bytes = match &structured {
-        Some(value) => value.text().len() as u64,
-        None => {
-            let blocks = serde_json::to_vec(&content).map_err(|error| Box::new(invalid_output(error.to_string())))?;
-            blocks.len() as u64
-        }
-    };
+    let bytes = bytes as u64;
     if bytes > tool.max_output {
-        return Err(Box::new(crate::output::too_large(tool.max_output)));
+        return Err(too_large());
     }
-    Ok(Answered { content, structured, untrusted, bytes, counts })
+    Ok(Answered { body, untrusted, bytes, counts })
 }
 
 fn invalid_output(cause: String) -> Failure {

@@ -8,14 +8,14 @@ use rmcp::ErrorData;
 use rmcp::model::CallToolResponse;
 use serde::Serialize;
 
-use crate::gate::{Answered, Decision, Outcome};
+use crate::gate::{Answered, Body, Decision, Outcome};
 use crate::transport::http::reply::Answer;
 use crate::transport::render;
 
 /// The answer to a call. What the protocol calls an error of the request has status 200 all the same, as rmcp has it.
 pub(super) fn decided(id: &str, decision: Decision) -> Answer {
     match decision.outcome {
-        Outcome::Answered(answered) => self::answered(id, answered),
+        Outcome::Answered(answered) => self::answered(id, &answered),
         _ => match render::result(decision) {
             Ok(CallToolResponse::Complete(failed)) => result(id, 512, |body| write(body, &failed)),
             Ok(CallToolResponse::InputRequired(questions)) => result(id, 512, |body| write(body, &questions)),
@@ -26,19 +26,24 @@ pub(super) fn decided(id: &str, decision: Decision) -> Answer {
     }
 }
 
-/// What a tool answered. The structured content is written from the text that its schema was checked with.
-fn answered(id: &str, answered: Answered) -> Answer {
-    let Some(text) = answered.structured_text() else {
-        let bytes = usize::try_from(answered.bytes).unwrap_or(0);
-        let complete = render::answer(answered);
-        return result(id, bytes + 128, |body| write(body, &complete));
+/// What a tool answered, from the text that was measured.
+fn answered(id: &str, answered: &Answered) -> Answer {
+    let bytes = match &answered.body {
+        Body::Blocks(_, text) => text.len(),
+        // Twice the text, once with its quotes escaped.
+        Body::Structured(document) => document.text().len() * 5 / 2,
     };
-    // Twice the text, once with its quotes escaped.
-    result(id, text.len() * 5 / 2 + 192, |body| {
-        body.extend_from_slice(br#"{"resultType":"complete","content":[{"type":"text","text":"#);
-        write(body, &text);
-        body.extend_from_slice(br#"}],"structuredContent":"#);
-        body.extend_from_slice(text.as_bytes());
+    result(id, bytes + 192, |body| {
+        body.extend_from_slice(br#"{"resultType":"complete","content":"#);
+        match &answered.body {
+            Body::Blocks(_, text) => body.extend_from_slice(text.as_bytes()),
+            Body::Structured(document) => {
+                body.extend_from_slice(br#"[{"type":"text","text":"#);
+                write(body, &document.text());
+                body.extend_from_slice(br#"}],"structuredContent":"#);
+                body.extend_from_slice(document.text().as_bytes());
+            }
+        }
         body.extend_from_slice(br#","isError":false"#);
         if let Some(meta) = render::untrusted(&answered.untrusted) {
             body.extend_from_slice(br#","_meta":"#);
