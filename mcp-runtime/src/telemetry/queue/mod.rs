@@ -1,8 +1,9 @@
 //! The bounded queue before a sink, and the thread behind it.
 //!
 //! A call pays for a push under a lock that nobody holds for long. Waking the thread costs far more than that, so the
-//! thread is not woken: while records come it looks by itself, every [`TICK`], and takes all there are; only a thread that
-//! had nothing to do for [`IDLE`] sleeps until the next record wakes it, or for a second.
+//! thread is not woken: while records come it looks by itself, every [`TICK`] and no sooner, and takes all there are, since
+//! each time that a sink lets go of what it holds costs far more than a record. Only a thread that had nothing to do for
+//! [`IDLE`] sleeps until the next record wakes it, or for a second; and a queue that is half full waits for nothing.
 //!
 //! A record counts as written when the sink has let go of everything that it held, not when it took it.
 
@@ -70,6 +71,8 @@ struct State {
     records: VecDeque<Arc<CallRecord>>,
     dropped: Dropped,
     asleep: bool,
+    /// Who waits for `emptied`: nobody, nearly always, and to wake nobody costs as much as to wake somebody.
+    waiting: usize,
     /// How often everything was wanted to be written, how often that was tried, and which try was the last good one.
     flush: u64,
     tried: u64,
@@ -126,7 +129,7 @@ impl Queued {
         }
         state.records.push_back(Arc::clone(record));
         // Half full is early enough: a queue that is smaller than what comes in a tick would lose records.
-        if state.asleep || state.records.len() == shared.bound.div_ceil(2) {
+        if state.asleep || state.records.len() == shared.half() {
             state.asleep = false;
             drop(state);
             shared.filled.notify_one();
@@ -177,6 +180,18 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many records are half of what may wait.
+    fn half(&self) -> usize {
+        self.bound.div_ceil(2)
+    }
+
+    /// Tells those who wait that something has changed.
+    fn changed(&self, state: &State) {
+        if state.waiting > 0 {
+            self.emptied.notify_all();
+        }
+    }
+
     /// Waits until something holds, and no longer than was said.
     fn wait<'a>(
         &'a self,
@@ -190,7 +205,9 @@ impl Shared {
             if left.is_zero() {
                 break;
             }
+            state.waiting += 1;
             state = self.emptied.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state.waiting -= 1;
         }
         state
     }
@@ -218,8 +235,9 @@ struct Worker {
     /// What last went wrong.
     error: Option<SinkError>,
     logged: Option<Instant>,
-    /// When there last was a record.
+    /// When it last took records, and whether there were more.
     worked: Instant,
+    behind: bool,
 }
 
 /// What there is to do.
@@ -243,6 +261,7 @@ impl Worker {
             error: None,
             logged: None,
             worked: Instant::now(),
+            behind: false,
         }
     }
 
@@ -270,7 +289,7 @@ impl Worker {
                     state.flushed = state.flushed.max(flush);
                 }
             }
-            self.shared.emptied.notify_all();
+            self.shared.changed(&state);
             if ending && last && state.records.is_empty() {
                 break;
             }
@@ -287,8 +306,9 @@ impl Worker {
         }
         // What it does at its end belongs to it.
         contained(shared.name, || drop(sink));
-        shared.state().ended = true;
-        shared.emptied.notify_all();
+        let mut state = shared.state();
+        state.ended = true;
+        shared.changed(&state);
     }
 
     /// Waits for something to do: records, a flush, the end. A sink that is flushed for no reason may have work of its
@@ -297,21 +317,28 @@ impl Worker {
         let mut state = self.shared.state();
         let since = Instant::now();
         loop {
-            let idle = self.worked.elapsed() >= IDLE;
-            let due = since.elapsed() >= FLUSH;
+            let now = Instant::now();
+            let quiet = now.saturating_duration_since(self.worked);
             let asked = state.flush > state.tried || state.ending || state.dropped.count > 0;
-            if !state.records.is_empty() || asked || due {
+            let pressing = asked || self.behind || state.records.len() >= self.shared.half();
+            let due = now.saturating_duration_since(since) >= FLUSH;
+            if pressing || due || (!state.records.is_empty() && quiet >= TICK) {
                 state.asleep = false;
                 let count = state.records.len().min(BATCH);
                 let batch: Vec<_> = state.records.drain(..count).collect();
                 if !batch.is_empty() {
-                    self.worked = Instant::now();
+                    self.worked = now;
                 }
-                self.shared.emptied.notify_all();
-                return Work { batch, last: state.records.is_empty(), flush: state.flush, ending: state.ending };
+                self.behind = !state.records.is_empty();
+                self.shared.changed(&state);
+                return Work { batch, last: !self.behind, flush: state.flush, ending: state.ending };
             }
-            state.asleep = idle;
-            let time = if idle { FLUSH } else { TICK };
+            state.asleep = quiet >= IDLE;
+            let time = match TICK.saturating_sub(quiet) {
+                _ if state.asleep => FLUSH,
+                Duration::ZERO => TICK,
+                left => left,
+            };
             state = self.shared.filled.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0;
         }
     }

@@ -166,6 +166,21 @@ fn the_end_writes_what_is_left() {
 }
 
 #[test]
+fn records_without_a_pause_are_let_go_of_once_a_tick() {
+    let (mut sink, heard, _) = Held::new();
+    sink.tokens = None;
+    let queue = Queued::start(Box::new(sink), 100_000, None).unwrap();
+    let before = Instant::now();
+    while before.elapsed() < TICK * 20 {
+        queue.push(&record("OK"));
+        std::thread::sleep(TICK / 50);
+    }
+    let flushes = heard.lock().unwrap().flushes as u128;
+    let ticks = before.elapsed().as_millis() / TICK.as_millis();
+    assert!((2..=ticks + 2).contains(&flushes), "{flushes} in {ticks} ticks");
+}
+
+#[test]
 fn a_sink_that_sleeps_is_woken() {
     let (mut sink, heard, _) = Held::new();
     sink.tokens = None;
