@@ -102,14 +102,9 @@ impl Requirement {
     /// # Errors
     /// The scopes to name in the refusal, placeholders as written.
     pub fn could_be_met(&self, grants: &Grants) -> Result<(), MissingScopes> {
-        self.check(|template| {
-            grants
-                .list
-                .iter()
-                .any(|grant| grant.covers(template.as_str(), placeholder_could_be))
-                .then(|| template.as_str().to_owned())
-                .ok_or_else(|| template.as_str().to_owned())
-        })
+        let covered =
+            |template: &Template| grants.list.iter().any(|grant| grant.covers(template.as_str(), placeholder_could_be));
+        self.check(covered, |template| template.as_str().to_owned())
     }
 
     /// The second check, with the decoded values of the arguments that fill segments.
@@ -117,11 +112,8 @@ impl Requirement {
     /// # Errors
     /// The scopes to name in the refusal, filled where the value may fill a segment.
     pub fn met_with(&self, grants: &Grants, values: &[(&str, String)]) -> Result<(), MissingScopes> {
-        self.check(|template| match template.fill(values) {
-            Some(scope) if grants.allow(&scope) => Ok(scope),
-            Some(scope) => Err(scope),
-            None => Err(template.as_str().to_owned()),
-        })
+        let covered = |template: &Template| template.fill(values).is_some_and(|scope| grants.allow(&scope));
+        self.check(covered, |template| template.fill(values).unwrap_or_else(|| template.as_str().to_owned()))
     }
 
     /// Whether the second check has something to look at.
@@ -137,26 +129,19 @@ impl Requirement {
         }
     }
 
-    /// `covered` names the scope either way.
-    fn check(&self, covered: impl Fn(&Template) -> Result<String, String>) -> Result<(), MissingScopes> {
+    /// `named` is how a refusal names a template.
+    fn check(
+        &self,
+        covered: impl Fn(&Template) -> bool,
+        named: impl Fn(&Template) -> String,
+    ) -> Result<(), MissingScopes> {
         match self {
             Self::AnyCaller => Ok(()),
-            Self::All(templates) if !templates.is_empty() && templates.iter().all(|t| covered(t).is_ok()) => Ok(()),
-            Self::All(templates) => {
-                // All scopes of the operation at once, held or not: a client that steps up asks for the whole set.
-                let named = templates.iter().map(|t| covered(t).unwrap_or_else(|missing| missing));
-                Err(MissingScopes(named.collect()))
-            }
-            Self::Any(templates) => {
-                let mut first = None;
-                for template in *templates {
-                    match covered(template) {
-                        Ok(_) => return Ok(()),
-                        Err(scope) => first = first.or(Some(scope)),
-                    }
-                }
-                Err(MissingScopes(first.into_iter().collect()))
-            }
+            Self::All(templates) if !templates.is_empty() && templates.iter().all(&covered) => Ok(()),
+            Self::Any(templates) if templates.iter().any(&covered) => Ok(()),
+            // All scopes of the operation at once, held or not: a client that steps up asks for the whole set.
+            Self::All(templates) => Err(MissingScopes(templates.iter().map(named).collect())),
+            Self::Any(templates) => Err(MissingScopes(templates.first().map(named).into_iter().collect())),
         }
     }
 }
