@@ -1,15 +1,18 @@
 //! Whose address a request comes from, behind proxies too, and how many failed authentications it is allowed.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::HeaderMap;
 use http::request::Parts;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 
 use crate::auth::{Authenticate, Effort};
 use crate::config::{Auth, Http, Network};
 use crate::limit::{Bucket, Each, Limit};
+use crate::spec::Window;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
@@ -76,6 +79,12 @@ const LOOK_UPS: usize = 2;
 pub(super) struct Failures {
     /// `None` without a limit.
     counted: Option<Each<IpAddr>>,
+    /// How long after a failure its address has everything that it is allowed again.
+    memory: Duration,
+    began: Instant,
+    /// In milliseconds since then, when that will be so of every address; nothing, if it is. Most of the time nobody fails,
+    /// and then nobody is looked for.
+    quiet_from: AtomicU64,
     look_ups: Semaphore,
 }
 
@@ -83,6 +92,9 @@ impl Failures {
     pub(super) fn new(config: &Auth) -> Self {
         Self {
             counted: Limit::new(Bucket::Agent, &config.failed.0).map(|limit| Each::new(limit, ADDRESSES)),
+            memory: config.failed.0.iter().map(refill).max().unwrap_or_default(),
+            began: Instant::now(),
+            quiet_from: AtomicU64::new(0),
             look_ups: Semaphore::new(LOOK_UPS),
         }
     }
@@ -98,6 +110,9 @@ impl Failures {
         request: &Parts,
         address: impl FnOnce() -> IpAddr,
     ) -> Result<Option<SemaphorePermit<'_>>, Duration> {
+        if self.is_quiet() {
+            return Ok(None);
+        }
         // Most addresses have failed at nothing, and then it does not matter what it would cost.
         let wait = self.counted.as_ref().and_then(|each| each.wait(&counted(address())));
         let Some(wait) = wait else { return Ok(None) };
@@ -113,8 +128,32 @@ impl Failures {
     /// # Errors
     /// How long to wait, once there were too many, or more addresses than can be counted: that many are an attack.
     pub(super) fn count(&self, address: IpAddr) -> Result<(), Duration> {
-        self.counted.as_ref().map_or(Ok(()), |each| each.charge(&counted(address)))
+        let Some(each) = &self.counted else { return Ok(()) };
+        self.quiet_from.fetch_max(self.now().saturating_add(millis(self.memory)), Ordering::AcqRel);
+        each.charge(&counted(address))
     }
+
+    /// Whether every address has everything that it is allowed.
+    fn is_quiet(&self) -> bool {
+        let from = self.quiet_from.load(Ordering::Acquire);
+        // A failure that comes meanwhile stays noted.
+        from == 0
+            || (self.now() > from
+                && self.quiet_from.compare_exchange(from, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok())
+    }
+
+    fn now(&self) -> u64 {
+        millis(self.began.elapsed())
+    }
+}
+
+/// How long it takes until a whole burst is there again, and a moment.
+fn refill(window: &Window) -> Duration {
+    (window.period.saturating_mul(window.burst) / window.count.max(1)).saturating_add(Duration::from_secs(1))
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::body::{self, is_json, is_stream};
 use super::challenge::Challenges;
+use super::outgoing::Outgoing;
 use super::places::Taken;
 use super::reply::{self, Answer};
 use super::sessions::Sessions;
@@ -138,7 +139,7 @@ impl Backend {
         let watched = watched(&parts, sender.credential.as_ref());
         let handled = service.handle(Request::from_parts(parts, Empty::<Bytes>::new()));
         let answer = if is_stream { handled.await } else { Sessions::closing(handled).await };
-        let mut answer = translated(answer, None);
+        let mut answer = translated(answer.map(Outgoing::from), None);
         if answer.status().is_success() {
             recording.decide(CallRecord::OK);
         }
@@ -248,9 +249,11 @@ impl Backend {
         place: &Taken,
     ) -> Result<Answer, Answer> {
         let request = |parts| Request::from_parts(parts, Full::new(body));
-        let Some((service, sessions)) = &self.in_session else { return Ok(self.alone.handle(request(parts)).await) };
+        let Some((service, sessions)) = &self.in_session else {
+            return Ok(self.alone.handle(request(parts)).await.map(Outgoing::from));
+        };
         if !version::is_legacy(&parts.headers, envelope) {
-            return Ok(self.alone.handle(request(parts)).await);
+            return Ok(self.alone.handle(request(parts)).await.map(Outgoing::from));
         }
         let owner = Owner::of(exchange.caller());
         let id = envelope.id.as_ref();
@@ -269,7 +272,7 @@ impl Backend {
             }
             // rmcp goes on with a call whose client has gone, so that its answer can be fetched later.
             exchange.ends_by(&self.authenticate);
-            return Ok(service.handle(request(parts)).await);
+            return Ok(service.handle(request(parts)).await.map(Outgoing::from));
         }
         if envelope.method == "initialize" && id.is_some() {
             if !sessions.has_room(&owner) {
@@ -277,9 +280,10 @@ impl Backend {
                 return Ok(reply::overloaded(id, "too many sessions are open; try again soon"));
             }
             let version = parts.version;
-            return Ok(Sessions::opening(owner, version, service.handle(request(parts))).await);
+            let answer = Sessions::opening(owner, version, service.handle(request(parts))).await;
+            return Ok(answer.map(Outgoing::from));
         }
-        Ok(self.alone.handle(request(parts)).await)
+        Ok(self.alone.handle(request(parts)).await.map(Outgoing::from))
     }
 
     /// An answer that is one message.
@@ -338,7 +342,7 @@ async fn settled(answer: Answer, watch: Watch) -> Settled {
     let read = events.first().await;
     if let Some(message) = read.last().and_then(stream::Event::answer) {
         parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        return Settled::Whole(Response::from_parts(parts, Full::new(Bytes::from(message.to_owned())).boxed()));
+        return Settled::Whole(Response::from_parts(parts, Bytes::from(message.to_owned()).into()));
     }
     parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Settled::Stream(Response::from_parts(parts, stream::body(read, events, watch, ())))
@@ -378,7 +382,7 @@ async fn cleaned(answer: Answer, id: Option<&Value>) -> Answer {
     match render::cleaned(body.to_bytes()) {
         Ok(body) => {
             parts.headers.remove(CONTENT_LENGTH);
-            Response::from_parts(parts, Full::new(body).boxed())
+            Response::from_parts(parts, body.into())
         }
         Err(_) => {
             let error = envelope::error(id, envelope::INTERNAL_ERROR, "the answer cannot be sent", None);

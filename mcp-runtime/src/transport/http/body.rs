@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::reply::{self, Answer};
 use crate::config;
+use crate::transport::deadline::within;
 use crate::transport::envelope;
 
 /// What bodies are held to.
@@ -47,11 +48,11 @@ where
     if announced.is_some_and(|length| length > size as u64) {
         return Err(too_large());
     }
-    match tokio::time::timeout(time, whole(Limited::new(body, size))).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(refused(StatusCode::BAD_REQUEST, "the body could not be read")),
-        Err(_) => Err(refused(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
+    match within(time, whole(Limited::new(body, size))).await {
+        Some(Ok(body)) => Ok(body),
+        Some(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Some(Err(_)) => Err(refused(StatusCode::BAD_REQUEST, "the body could not be read")),
+        None => Err(refused(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
     }
 }
 
@@ -64,6 +65,10 @@ async fn whole<B: Body>(body: B) -> Result<Bytes, B::Error> {
         let Ok(mut data) = frame?.into_data() else { continue };
         if first.is_empty() && all.is_empty() {
             first = data.copy_to_bytes(data.remaining());
+            // Where a length was announced, and all of it is here, the end need not be asked for.
+            if body.is_end_stream() {
+                break;
+            }
             continue;
         }
         if all.is_empty() {

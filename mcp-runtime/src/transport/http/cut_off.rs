@@ -10,16 +10,18 @@ use futures_util::future::BoxFuture;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::BoxBody;
 
+use super::outgoing::Outgoing;
+
 /// A body that ends as soon as a future completes, be there more to come or not.
 struct CutOff {
-    body: BoxBody<Bytes, Infallible>,
+    body: Outgoing,
     /// The lock makes the body `Sync`, as bodies have to be; it is never taken.
     end: Option<Mutex<BoxFuture<'static, ()>>>,
 }
 
 /// The body of a stream, until `end`. What ends it also drops the rest, so whatever fed the stream is told.
-pub(super) fn until(end: BoxFuture<'static, ()>, body: BoxBody<Bytes, Infallible>) -> BoxBody<Bytes, Infallible> {
-    BoxBody::new(CutOff { body, end: Some(Mutex::new(end)) })
+pub(super) fn until(end: BoxFuture<'static, ()>, body: Outgoing) -> Outgoing {
+    BoxBody::new(CutOff { body, end: Some(Mutex::new(end)) }).into()
 }
 
 impl Body for CutOff {
@@ -35,7 +37,7 @@ impl Body for CutOff {
         let end = end.get_mut().unwrap_or_else(PoisonError::into_inner);
         if end.as_mut().poll(context).is_ready() {
             this.end = None;
-            this.body = BoxBody::default();
+            this.body = Bytes::new().into();
             return Poll::Ready(None);
         }
         Pin::new(&mut this.body).poll_frame(context)
@@ -73,7 +75,7 @@ mod tests {
         let (frames, source) = mpsc::channel::<Result<Frame<Bytes>, Infallible>>(1);
         let (let_go, end) = oneshot::channel::<()>();
         let body = BodyExt::boxed(StreamBody::new(Source(source)));
-        let mut body = until(Box::pin(async { drop(end.await) }), body);
+        let mut body = until(Box::pin(async { drop(end.await) }), body.into());
         frames.send(Ok(Frame::data(Bytes::from_static(b"one")))).await.unwrap();
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "one");
         let next = tokio::spawn(async move { body.frame().await.is_none() });

@@ -54,8 +54,9 @@ impl Hosts {
     }
 
     fn knows(&self, host: &str) -> bool {
-        let name = match host.rsplit_once(':') {
-            Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => name,
+        let digits = host.bytes().rev().take_while(u8::is_ascii_digit).count();
+        let name = match host.split_at_checked(host.len() - digits) {
+            Some((name, port)) if !port.is_empty() => name.strip_suffix(':').unwrap_or(host),
             _ => host,
         };
         self.names.iter().any(|known| known.eq_ignore_ascii_case(host) || known.eq_ignore_ascii_case(name))

@@ -1,8 +1,11 @@
 //! The listener: takes connections, bounds them, and lets them finish.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -56,13 +59,13 @@ pub(crate) async fn serve_by(
     // Every connection holds a receiver until it ends.
     let (stage, _) = watch::channel(Stage::Serve);
     let (draining, pause) = (service.clone(), config.drain_pause.unwrap_or_default());
-    let mut stop = std::pin::pin!(async move {
+    let mut stop = pin!(async move {
         stop.await;
         draining.drain();
         tokio::time::sleep(pause).await;
     });
     loop {
-        let accept = std::pin::pin!(listener.accept());
+        let accept = pin!(listener.accept());
         let accepted = match select(accept, &mut stop).await {
             Either::Left((accepted, _)) => accepted,
             Either::Right(_) => break,
@@ -82,15 +85,14 @@ pub(crate) async fn serve_by(
         let (draining, cut_off) = (stage.subscribe(), stage.subscribe());
         tokio::spawn(async move {
             let served = async {
-                let draining = std::pin::pin!(reached(draining, Stage::Drain));
+                let draining = pin!(reached(draining, Stage::Drain));
                 let Some(tls) = tls else { return connection::serve(stream, peer, service, &bounds, draining).await };
                 // A handshake is no request that could be finished, and how it ends is the client's business.
-                if let Either::Left((Ok(stream), draining)) = select(std::pin::pin!(tls.accept(stream)), draining).await
-                {
+                if let Either::Left((Ok(stream), draining)) = select(pin!(tls.accept(stream)), draining).await {
                     connection::serve(stream, peer, service, &bounds, draining).await;
                 }
             };
-            select(std::pin::pin!(served), std::pin::pin!(reached(cut_off, Stage::CutOff))).await;
+            select(pin!(served), pin!(reached(cut_off, Stage::CutOff))).await;
             drop(place);
         });
     }
@@ -103,8 +105,22 @@ pub(crate) async fn serve_by(
     stage.send_replace(Stage::CutOff);
 }
 
-async fn reached(mut stage: watch::Receiver<Stage>, wanted: Stage) {
-    let _ = stage.wait_for(|stage| *stage >= wanted).await;
+/// Completes at a stage. A connection asks with every request, so while nothing has changed it is no more than a look.
+async fn reached(stage: watch::Receiver<Stage>, wanted: Stage) {
+    let mut changing = stage.clone();
+    let mut change = pin!(async move {
+        let _ = changing.wait_for(|stage| *stage >= wanted).await;
+    });
+    let mut told: Option<Waker> = None;
+    poll_fn(|context| {
+        let is_told = told.as_ref().is_some_and(|waker| waker.will_wake(context.waker()));
+        if is_told && matches!(stage.has_changed(), Ok(false)) {
+            return Poll::Pending;
+        }
+        told = Some(context.waker().clone());
+        change.as_mut().poll(context)
+    })
+    .await;
 }
 
 /// A connection that broke before it was accepted is nothing; a lack of descriptors passes, and asking at once would

@@ -1,81 +1,115 @@
 //! Places for requests: so many at a time, and of each caller no more than its part.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::caller::Caller;
 use crate::config;
 
 /// The places of a server.
+#[derive(Clone, Debug)]
+pub(super) struct Places(Arc<All>);
+
+/// How many places are taken, and how many each caller has. Every request comes by here, so callers stand in it as 128 bits
+/// under keys of this process, as in the limiter, and not by name.
 #[derive(Debug)]
-pub(super) struct Places {
-    all: Arc<Semaphore>,
-    callers: Arc<Callers>,
+struct All {
+    limit: usize,
+    taken: AtomicUsize,
+    limit_per_caller: usize,
+    hashers: [RandomState; 2],
+    callers: Mutex<HashMap<Mark, usize, BuildHasherDefault<Marked>>>,
 }
 
-/// How many places each caller has. Every request comes by here, so callers stand in it as 128 bits under keys of this
-/// process, as in the limiter, and not by name.
-#[derive(Debug)]
-struct Callers {
-    limit: usize,
-    hashers: [RandomState; 2],
-    taken: Mutex<HashMap<[u64; 2], usize>>,
+/// Stands for a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark([u64; 2]);
+
+impl Hash for Mark {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0[0]);
+    }
+}
+
+/// A mark is a hash already.
+#[derive(Default)]
+struct Marked(u64);
+
+impl Hasher for Marked {
+    fn write(&mut self, _: &[u8]) {}
+
+    fn write_u64(&mut self, mark: u64) {
+        self.0 = mark;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// A place whose request has no caller yet.
 #[derive(Debug)]
-pub(super) struct Place(#[expect(dead_code, reason = "held, and dropped")] OwnedSemaphorePermit);
+pub(super) struct Place(Arc<All>);
 
 /// A place of a caller's request, given back with the last share of it.
 #[derive(Clone, Debug)]
-pub(super) struct Taken(#[expect(dead_code, reason = "held, and dropped")] Arc<(Place, Part)>);
+pub(super) struct Taken(#[expect(dead_code, reason = "held, and dropped")] Arc<Part>);
 
 /// One of a caller's part.
 #[derive(Debug)]
 struct Part {
-    callers: Arc<Callers>,
-    caller: [u64; 2],
+    place: Place,
+    caller: Mark,
 }
 
 impl Places {
     pub(super) fn new(config: &config::Http) -> Self {
-        let callers = Callers {
-            limit: config.requests_per_caller,
+        Self(Arc::new(All {
+            limit: config.requests,
+            taken: AtomicUsize::new(0),
+            limit_per_caller: config.requests_per_caller,
             hashers: [RandomState::new(), RandomState::new()],
-            taken: Mutex::default(),
-        };
-        Self { all: Arc::new(Semaphore::new(config.requests)), callers: Arc::new(callers) }
+            callers: Mutex::default(),
+        }))
     }
 
     /// A place for whoever it is.
     pub(super) fn take(&self) -> Option<Place> {
-        Arc::clone(&self.all).try_acquire_owned().ok().map(Place)
+        let one_more = |taken| (taken < self.0.limit).then_some(taken + 1);
+        let taken = self.0.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        taken.is_ok().then(|| Place(Arc::clone(&self.0)))
     }
 
     /// The place, as one of this caller's; `None` if it has its part.
     pub(super) fn of(&self, caller: &Caller, place: Place) -> Option<Taken> {
         let who = (caller.agent(), caller.subject());
-        let caller = [self.callers.hashers[0].hash_one(who), self.callers.hashers[1].hash_one(who)];
-        let mut taken = self.callers.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = taken.entry(caller).or_default();
-        if *count >= self.callers.limit {
+        let caller = Mark([self.0.hashers[0].hash_one(who), self.0.hashers[1].hash_one(who)]);
+        let mut callers = self.0.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = callers.entry(caller).or_default();
+        if *count >= self.0.limit_per_caller {
             return None;
         }
         *count += 1;
-        Some(Taken(Arc::new((place, Part { callers: Arc::clone(&self.callers), caller }))))
+        Some(Taken(Arc::new(Part { place, caller })))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
-        let mut taken = self.callers.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = taken.get_mut(&self.caller) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                taken.remove(&self.caller);
+        let mut callers = self.place.0.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut count) = callers.entry(self.caller) {
+            *count.get_mut() = count.get().saturating_sub(1);
+            if *count.get() == 0 {
+                count.remove();
             }
         }
     }
@@ -103,6 +137,6 @@ mod tests {
         drop(share);
         assert!(places.of(&a, places.take().unwrap()).is_some());
         drop(second);
-        assert!(places.callers.taken.lock().unwrap().is_empty());
+        assert!(places.0.callers.lock().unwrap().is_empty());
     }
 }

@@ -1,23 +1,22 @@
 //! Answers that the transport gives itself, and headers that the gate's decision adds to those of rmcp.
 
-use std::convert::Infallible;
+use std::io::Write;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 
 use super::challenge::Challenges;
+use super::outgoing::Outgoing;
 use crate::auth::Refusal;
 use crate::error::{Failure, code, whole_seconds};
 use crate::limit::{Bucket, Quota};
 use crate::transport::envelope::{self, FORBIDDEN, MALFORMED, TOO_MANY_REQUESTS, UNAUTHENTICATED, UNAVAILABLE};
 use crate::transport::exchange::Reply;
 
-pub(crate) type Answer = Response<BoxBody<Bytes, Infallible>>;
+pub(crate) type Answer = Response<Outgoing>;
 
 /// draft-ietf-httpapi-ratelimit-headers.
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -40,7 +39,7 @@ pub(super) fn empty(status: StatusCode) -> Answer {
 }
 
 fn bytes(status: StatusCode, body: Bytes) -> Answer {
-    let mut response = Response::new(Full::new(body).boxed());
+    let mut response = Response::new(Outgoing::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
@@ -142,16 +141,19 @@ pub(super) fn add_limits(headers: &mut HeaderMap, reply: &Reply) {
     }
 }
 
-/// `"tool";r=9;t=6`. Two of these go with every answer, so they are put together without a copy.
+/// `"tool";r=9;t=6`. Two of these go with every answer, so they are put together where they need no more than the copy
+/// that stays.
 fn limit_value(name: &str, first: &str, one: u64, second: &str, other: u64) -> HeaderValue {
-    let mut text = BytesMut::with_capacity(64);
-    let mut numbers = [itoa::Buffer::new(), itoa::Buffer::new()];
-    let [first_number, second_number] = &mut numbers;
-    for part in ["\"", name, "\";", first, "=", first_number.format(one), ";", second, "=", second_number.format(other)]
-    {
-        text.extend_from_slice(part.as_bytes());
+    let mut text = [0; 64];
+    let mut rest = &mut text[..];
+    let (mut one_digits, mut other_digits) = (itoa::Buffer::new(), itoa::Buffer::new());
+    for part in ["\"", name, "\";", first, "=", one_digits.format(one), ";", second, "=", other_digits.format(other)] {
+        // Names are short, and a number has twenty digits at the most.
+        let written = rest.write_all(part.as_bytes());
+        debug_assert!(written.is_ok());
     }
-    HeaderValue::from_maybe_shared(text.freeze()).unwrap_or(HeaderValue::from_static(""))
+    let length = 64 - rest.len();
+    text.get(..length).and_then(|text| HeaderValue::from_bytes(text).ok()).unwrap_or(HeaderValue::from_static(""))
 }
 
 fn insert_retry_after(headers: &mut HeaderMap, after: Duration) {

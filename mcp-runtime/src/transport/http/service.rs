@@ -1,8 +1,9 @@
 //! One HTTP request, from its head to who answers it.
 
+use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
@@ -12,8 +13,9 @@ use bytes::Bytes;
 use futures_util::future::{BoxFuture, Either, select};
 use http::header::{AUTHORIZATION, HeaderValue};
 use http::request::Parts;
-use http::{Method, Request, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body;
+use http_body_util::combinators::BoxBody;
 
 use super::address::{Failures, Proxies};
 use super::backend::{Backend, Sender, Standing};
@@ -21,10 +23,11 @@ use super::challenge::Challenges;
 use super::direct::Direct;
 use super::hosts::Hosts;
 use super::metadata::Metadata;
+use super::outgoing::Outgoing;
 use super::pages::Pages;
 use super::places::Places;
 use super::reply::{self, Answer};
-use super::{body, cut_off, held, version};
+use super::{body, cut_off, version};
 use crate::auth::{self, Authenticate, Effort, InvalidReason, Refusal, verify};
 use crate::caller::Caller;
 use crate::config::Config;
@@ -118,14 +121,14 @@ impl HttpService {
     }
 
     /// Answers one request.
-    pub async fn handle<B>(&self, request: Request<B>) -> Answer
+    pub async fn handle<B>(&self, request: Request<B>) -> Response<BoxBody<Bytes, Infallible>>
     where
         B: Body + Send + 'static,
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let peer = request.extensions().get::<SocketAddr>().copied();
-        self.handle_from(peer.unwrap_or(UNKNOWN), request).await
+        self.handle_from(peer.unwrap_or(UNKNOWN), request).await.map(Outgoing::into_boxed)
     }
 
     /// Answers one request from an address.
@@ -145,9 +148,9 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    type Response = Answer;
-    type Error = std::convert::Infallible;
-    type Future = BoxFuture<'static, Result<Answer, Self::Error>>;
+    type Response = Response<BoxBody<Bytes, Infallible>>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
@@ -234,16 +237,18 @@ impl Inner {
         };
         let sender = Sender { caller: Arc::clone(&caller), credential, place: place.clone() };
         let mut answer = if is_post {
-            self.while_let_in(&caller, self.of_caller(peer, parts, body, sender)).await
+            // What it keeps is large, and stays where it is made.
+            let answering = pin!(self.of_caller(peer, parts, body, sender));
+            self.while_let_in(&caller, answering).await
         } else if is_served {
-            self.while_let_in(&caller, Box::pin(self.backend.session(parts, sender))).await
+            self.while_let_in(&caller, Box::pin(self.backend.session(parts, sender)).as_mut()).await
         } else {
             self.wrong_method(&caller, parts.version)
         };
         if answer.extensions_mut().remove::<Standing>().is_some() {
             return answer;
         }
-        answer.map(|body| held::until_sent(body, place))
+        answer.map(|body| body.until_sent(place))
     }
 
     /// A request of a known caller that there is no room for: it is recorded, and costs what any request does.
@@ -261,8 +266,11 @@ impl Inner {
 
     /// An answer, for as long as its caller may have it: a call that still runs is dropped with the caller's credential,
     /// and recorded as cancelled; a stream ends.
-    async fn while_let_in(&self, caller: &Arc<Caller>, answering: impl Future<Output = Answer>) -> Answer {
-        let mut answering = pin!(answering);
+    async fn while_let_in(
+        &self,
+        caller: &Arc<Caller>,
+        mut answering: Pin<&mut impl Future<Output = Answer>>,
+    ) -> Answer {
         // Most are answered at once, and then nobody needs to wait for the other.
         let answer = match poll_fn(|context| Poll::Ready(answering.as_mut().poll(context))).await {
             Poll::Ready(answer) => answer,
@@ -273,7 +281,7 @@ impl Inner {
                 }
             },
         };
-        if body::is_stream(answer.headers()) {
+        if !answer.body().is_whole() && body::is_stream(answer.headers()) {
             return answer.map(|body| cut_off::until(auth::ended(&self.authenticate, caller), body));
         }
         answer

@@ -12,11 +12,11 @@ use futures_util::future::{Either, select};
 use http::request::Parts;
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
-use http_body_util::combinators::BoxBody;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::outgoing::Outgoing;
 use crate::auth::{Authenticate, Refusal, verify};
 use crate::caller::Caller;
 use crate::transport::exchange::Exchange;
@@ -74,12 +74,12 @@ impl Event {
 
 /// The events of a body.
 pub(super) struct Events {
-    body: BoxBody<Bytes, Infallible>,
+    body: Outgoing,
     partial: Vec<u8>,
 }
 
 impl Events {
-    pub(super) fn new(body: BoxBody<Bytes, Infallible>) -> Self {
+    pub(super) fn new(body: Outgoing) -> Self {
         Self { body, partial: Vec::new() }
     }
 
@@ -130,18 +130,13 @@ pub(super) struct Watch {
 ///
 /// A task of its own sends them. It ends with the client, and with it goes the work of a call that streams, and what is
 /// `held` until then: a place among the streams, the record of the request.
-pub(super) fn body(
-    read: Vec<Event>,
-    events: Events,
-    watch: Watch,
-    held: impl Send + 'static,
-) -> BoxBody<Bytes, Infallible> {
+pub(super) fn body(read: Vec<Event>, events: Events, watch: Watch, held: impl Send + 'static) -> Outgoing {
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
         send(read, events, watch, sender).await;
         drop(held);
     });
-    Receiver(receiver).boxed()
+    Receiver(receiver).boxed().into()
 }
 
 async fn send(read: Vec<Event>, mut events: Events, watch: Watch, sender: mpsc::Sender<Bytes>) {
@@ -257,7 +252,7 @@ mod tests {
 
     #[tokio::test]
     async fn events_are_put_together() {
-        let body = http_body_util::Full::new(Bytes::from_static(b"data: {\"id\":1}\n\n")).boxed();
+        let body = Bytes::from_static(b"data: {\"id\":1}\n\n").into();
         assert_eq!(Events::new(body).first().await.len(), 1);
     }
 }

@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::combinators::BoxBody;
 use tokio::time::{Instant, Sleep};
 
 use super::activity::InFlight;
+use super::outgoing::Outgoing;
 
 /// The largest piece: the smallest frame that HTTP/2 lets one insist on.
 const PIECE: usize = 16 * 1024;
@@ -49,7 +49,7 @@ fn tell(client: Client) {
 /// The body of an answer in pieces.
 #[derive(Debug)]
 pub(super) struct Pieces {
-    body: BoxBody<Bytes, Infallible>,
+    body: Outgoing,
     rest: Bytes,
     count: u32,
     /// The request is in flight for as long as its answer is.
@@ -57,7 +57,7 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    pub(super) fn new(body: BoxBody<Bytes, Infallible>, in_flight: InFlight) -> Self {
+    pub(super) fn new(body: Outgoing, in_flight: InFlight) -> Self {
         Self { body, rest: Bytes::new(), count: 0, in_flight }
     }
 
@@ -159,14 +159,14 @@ mod tests {
     use std::sync::Arc;
 
     use http::Version;
-    use http_body_util::{BodyExt, Full};
+    use http_body_util::BodyExt;
 
     use super::*;
     use crate::transport::http::activity::Activity;
 
     fn pieces(version: Version, length: usize) -> (Pieces, Arc<Activity>) {
         let activity = Arc::new(Activity::new());
-        let body = Full::new(Bytes::from(vec![b'x'; length])).boxed();
+        let body = Bytes::from(vec![b'x'; length]).into();
         (Pieces::new(body, activity.begin(version)), activity)
     }
 

@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
-use http_body_util::{BodyExt, Full};
 use rmcp::ErrorData;
 use rmcp::model::CallToolResponse;
 use serde::Serialize;
 
 use crate::gate::{Answered, Body, Decision, Outcome};
+use crate::transport::http::outgoing::Outgoing;
 use crate::transport::http::reply::Answer;
 use crate::transport::render;
 
@@ -65,7 +65,7 @@ fn member(id: &str, name: &str, bytes: usize, write: impl FnOnce(&mut Vec<u8>)) 
     }
     write(&mut body);
     body.push(b'}');
-    let mut response = Response::new(Full::new(Bytes::from(body)).boxed());
+    let mut response = Response::new(Outgoing::from(Bytes::from(body)));
     *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
