@@ -5,9 +5,12 @@
 
 use std::fmt::Write as _;
 
+use jiff::fmt::temporal::DateTimePrinter;
+
 use super::{CallRecord, Digest, Traced};
 use crate::caller::Agent;
 use crate::limit::rate_text;
+use crate::spec::Window;
 
 /// JSON text in the making.
 pub(crate) struct Line<'b>(&'b mut Vec<u8>);
@@ -17,7 +20,8 @@ impl CallRecord {
     pub(crate) fn write_fields(&self, to: &mut Vec<u8>) {
         let mut line = Line(to);
         line.raw("\"time\":\"");
-        line.shown(format_args!("{}", self.time));
+        // Writing to memory does not fail.
+        let _ = DateTimePrinter::new().print_timestamp(&self.time, &mut *line.0);
         line.raw("\",\"request\":");
         line.text(&self.request);
         line.raw(",\"correlation\":\"");
@@ -101,11 +105,26 @@ impl Line<'_> {
         }
         if let Some(quota) = &record.quota {
             self.raw(",\"quota\":{\"limit\":");
-            self.text(&rate_text(&quota.window));
+            self.rate(&quota.window);
             self.raw(",\"remaining\":");
             self.number(quota.remaining);
             self.raw("}");
         }
+    }
+
+    /// A rate as [`rate_text`] has it, which nearly always is a count and a unit.
+    fn rate(&mut self, window: &Window) {
+        let unit = match window.period.as_secs() {
+            1 => "/s\"",
+            60 => "/min\"",
+            _ => return self.text(&rate_text(window)),
+        };
+        if window.burst != window.count {
+            return self.text(&rate_text(window));
+        }
+        self.raw("\"");
+        self.number(u64::from(window.count));
+        self.raw(unit);
     }
 
     /// JSON as it is.
@@ -187,7 +206,6 @@ mod tests {
     use super::*;
     use crate::caller::{Caller, Source};
     use crate::limit::{Bucket, Quota};
-    use crate::spec::Window;
 
     fn written(record: &CallRecord) -> String {
         let mut line = b"{".to_vec();
@@ -218,7 +236,7 @@ mod tests {
             record.arguments_digest = digest.map(Digest);
             record.revision = Some("2026-07-28");
             record.http_version = Some("2");
-            let window = Window::new(10, 60, 20);
+            let window = Window::new(10, if is_bare { 60 } else { 1 }, if is_bare { 10 } else { 20 });
             record.quota = quota.map(|remaining| Quota { bucket: Bucket::Agent, window, remaining, reset: std::time::Duration::ZERO });
             if is_bare {
                 (record.violations, record.coerced) = (Vec::new(), Vec::new());

@@ -1,6 +1,6 @@
 //! The record of one request in the making.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -23,6 +23,10 @@ struct Open {
     sinks: Arc<Sinks>,
     correlation: Correlation,
     draft: Mutex<Draft>,
+    /// What those who watch have begun.
+    scopes: OnceLock<Scopes>,
+    /// Of a call.
+    span: OnceLock<tracing::Span>,
 }
 
 #[derive(Debug)]
@@ -33,9 +37,6 @@ struct Draft {
     decided: bool,
     /// Where it came from, if somebody follows traces.
     origin: Origin,
-    /// What those who watch have begun.
-    scopes: Option<Scopes>,
-    span: tracing::Span,
 }
 
 impl Recording {
@@ -84,11 +85,15 @@ impl Recording {
             masked: 0,
             quota: None,
         };
-        let span = tracing::Span::none();
-        let origin = Origin::default();
-        let draft = Draft { record, marks: Marks::new(), decided: false, origin, scopes: None, span };
+        let draft = Draft { record, marks: Marks::new(), decided: false, origin: Origin::default() };
         sinks.arrived();
-        Self(Arc::new(Open { sinks: Arc::clone(sinks), correlation, draft: Mutex::new(draft) }))
+        Self(Arc::new(Open {
+            sinks: Arc::clone(sinks),
+            correlation,
+            draft: Mutex::new(draft),
+            scopes: OnceLock::new(),
+            span: OnceLock::new(),
+        }))
     }
 
     pub(crate) fn correlation(&self) -> Correlation {
@@ -141,23 +146,24 @@ impl Recording {
         draft.record.outcome = code::CANCELLED;
         draft.decided = true;
         self.0.begin(&mut draft);
-        draft.span = tracing::info_span!(
+        let span = tracing::info_span!(
             target: "mcp_runtime::call",
             "tools/call",
             tool,
             agent = %draft.record.caller.agent(),
             correlation = %self.0.correlation,
         );
+        let _ = self.0.span.set(span);
     }
 
     /// What happens for the call happens within this.
     pub(crate) fn scopes(&self) -> Scopes {
-        self.draft().scopes.clone().unwrap_or_default()
+        self.0.scopes.get().cloned().unwrap_or_default()
     }
 
     /// The call's span, for a subscriber of `tracing`.
     pub(crate) fn span(&self) -> tracing::Span {
-        self.draft().span.clone()
+        self.0.span.get().cloned().unwrap_or_else(tracing::Span::none)
     }
 
     /// Every check is passed: the tool runs.
@@ -223,8 +229,7 @@ impl Recording {
             }
         }
         if let Some(cause) = &failure.cause {
-            let span = draft.span.clone();
-            span.in_scope(|| self.0.sinks.cause(&draft.record, cause));
+            self.span().in_scope(|| self.0.sinks.cause(&draft.record, cause));
         }
     }
 
@@ -237,10 +242,10 @@ impl Recording {
 impl Open {
     /// Tells those who watch, once.
     fn begin(&self, draft: &mut Draft) {
-        if draft.scopes.is_none() && self.sinks.is_watched() {
+        if self.sinks.is_watched() && self.scopes.get().is_none() {
             let scopes = self.sinks.begin(&Begun::of(&draft.record, &draft.origin));
             draft.record.trace = scopes.traced();
-            draft.scopes = Some(scopes);
+            let _ = self.scopes.set(scopes);
         }
     }
 }
@@ -285,8 +290,9 @@ impl Drop for Open {
     fn drop(&mut self) {
         let draft = self.draft.get_mut().unwrap_or_else(PoisonError::into_inner);
         let record = draft.finish();
-        let scopes = draft.scopes.take().unwrap_or_default();
-        self.sinks.record(record, &scopes, &draft.span);
+        let scopes = self.scopes.take().unwrap_or_default();
+        let span = self.span.take().unwrap_or_else(tracing::Span::none);
+        self.sinks.record(record, &scopes, &span);
         self.sinks.left();
     }
 }
