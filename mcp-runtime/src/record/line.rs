@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use jiff::fmt::temporal::DateTimePrinter;
 
 use super::{CallRecord, Digest, Traced};
-use crate::caller::Agent;
+use crate::caller::{Agent, Source};
 use crate::limit::rate_text;
 use crate::spec::Window;
 
@@ -165,7 +165,13 @@ impl Line<'_> {
         // Only a name from elsewhere can need an escape, and an issuer is one.
         let start = self.0.len();
         self.raw("\"");
-        self.shown(format_args!("{agent}"));
+        if *agent.source() == Source::Key {
+            // As it shows itself, and as nearly every one does.
+            self.raw("key:");
+            self.raw(agent.name());
+        } else {
+            self.shown(format_args!("{agent}"));
+        }
         let written = self.0.get(start + 1..).unwrap_or_default();
         if written.iter().all(|byte| *byte >= 0x20 && *byte != b'"' && *byte != b'\\') {
             self.raw("\"");
@@ -204,7 +210,7 @@ mod tests {
 
     use super::super::{Redacted, sample};
     use super::*;
-    use crate::caller::{Caller, Source};
+    use crate::caller::Caller;
     use crate::limit::{Bucket, Quota};
 
     fn written(record: &CallRecord) -> String {

@@ -58,39 +58,43 @@ impl Recording {
         via: Via,
         http_version: Option<&'static str>,
     ) -> Self {
-        let record = CallRecord {
-            time: Timestamp::now(),
-            request: String::new(),
-            correlation,
-            via,
-            revision: None,
-            http_version,
-            method: "unknown",
-            tool: None,
-            caller: Arc::clone(caller),
-            decision: Decided::Undecided,
-            outcome: code::CANCELLED,
-            rpc_code: None,
-            trace: None,
-            arguments: Redacted::default(),
-            arguments_digest: None,
-            coerced: Vec::new(),
-            violations: Vec::new(),
-            duration_us: 0,
-            latency: Latency::default(),
-            output_bytes: 0,
-            untrusted: 0,
-            removed: 0,
-            defused: 0,
-            masked: 0,
-            quota: None,
-        };
-        let draft = Draft { record, marks: Marks::new(), decided: false, origin: Origin::default() };
         sinks.arrived();
+        // Put together in its place: it is large.
         Self(Arc::new(Open {
             sinks: Arc::clone(sinks),
             correlation,
-            draft: Mutex::new(draft),
+            draft: Mutex::new(Draft {
+                record: CallRecord {
+                    time: Timestamp::now(),
+                    request: String::new(),
+                    correlation,
+                    via,
+                    revision: None,
+                    http_version,
+                    method: "unknown",
+                    tool: None,
+                    caller: Arc::clone(caller),
+                    decision: Decided::Undecided,
+                    outcome: code::CANCELLED,
+                    rpc_code: None,
+                    trace: None,
+                    arguments: Redacted::default(),
+                    arguments_digest: None,
+                    coerced: Vec::new(),
+                    violations: Vec::new(),
+                    duration_us: 0,
+                    latency: Latency::default(),
+                    output_bytes: 0,
+                    untrusted: 0,
+                    removed: 0,
+                    defused: 0,
+                    masked: 0,
+                    quota: None,
+                },
+                marks: Marks::new(),
+                decided: false,
+                origin: Origin::default(),
+            }),
             scopes: OnceLock::new(),
             span: OnceLock::new(),
         }))
@@ -289,10 +293,10 @@ impl Draft {
 impl Drop for Open {
     fn drop(&mut self) {
         let draft = self.draft.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let record = draft.finish();
+        let record = Arc::new(draft.finish());
         let scopes = self.scopes.take().unwrap_or_default();
         let span = self.span.take().unwrap_or_else(tracing::Span::none);
-        self.sinks.record(record, &scopes, &span);
+        self.sinks.record(&record, &scopes, &span);
         self.sinks.left();
     }
 }
@@ -301,7 +305,7 @@ impl Drop for Open {
 #[cfg(any(feature = "http", feature = "stdio"))]
 pub(crate) fn known_revision(revision: &str) -> Option<&'static str> {
     use rmcp::model::ProtocolVersion;
-    let mut known = ProtocolVersion::KNOWN_VERSIONS.iter().map(ProtocolVersion::as_str);
+    let mut known = ProtocolVersion::KNOWN_VERSIONS.iter().rev().map(ProtocolVersion::as_str);
     known.find(|known| *known == revision)
 }
 

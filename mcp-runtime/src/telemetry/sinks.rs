@@ -280,17 +280,14 @@ impl Sinks {
     }
 
     /// Hands the record to everybody. Denials are records like all others.
-    pub(crate) fn record(&self, record: CallRecord, scopes: &Scopes, span: &Span) {
-        scopes.end(&record);
+    pub(crate) fn record(&self, record: &Arc<CallRecord>, scopes: &Scopes, span: &Span) {
+        scopes.end(record);
         for observer in &self.observers {
-            contained("an observer", || observer.end(&record));
+            contained("an observer", || observer.end(record));
         }
-        log::record(&record, span);
-        if !self.queued.is_empty() {
-            let record = Arc::new(record);
-            for sink in &self.queued {
-                sink.push(&record);
-            }
+        log::record(record, span);
+        for sink in &self.queued {
+            sink.push(record);
         }
     }
 

@@ -158,7 +158,12 @@ fn millis(time: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::auth::{BoxFuture, Refusal};
+    use crate::caller::Caller;
+    use crate::config::Rate;
 
     fn client(peer: &str, forwarded: &[&str]) -> String {
         let config = crate::config::Config::parse("[http]\ntrusted_proxies = [\"10.0.0.0/8\", \"fd00::/8\"]").unwrap();
@@ -179,6 +184,42 @@ mod tests {
         assert_eq!(client("10.1.2.3", &["[2001:db8::1]"]), "2001:db8::1");
         assert_eq!(client("10.1.2.3", &["garbage"]), "10.1.2.3");
         assert_eq!(client("10.1.2.3", &[]), "10.1.2.3");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn addresses_are_looked_for_while_one_has_failed() {
+        struct Unknown;
+        impl Authenticate for Unknown {
+            fn authenticate<'a>(&'a self, _: &'a Parts) -> BoxFuture<'a, Result<Arc<Caller>, Refusal>> {
+                Box::pin(std::future::ready(Err(Refusal::Missing)))
+            }
+
+            fn effort(&self, _: &Parts) -> Effort {
+                Effort::Remote
+            }
+        }
+        let failures = Failures::new(&Auth { failed: Rate(vec![Window::new(2, 60, 3)]), ..Auth::default() });
+        let (parts, ()) = http::Request::new(()).into_parts();
+        let [one, other] = [IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2])];
+        let waits = |address| failures.admit(&Unknown, &parts, || address).is_err();
+        assert!(failures.is_quiet() && !waits(one));
+        for _ in 0..3 {
+            assert_eq!(failures.count(one), Ok(()));
+        }
+        assert!(failures.count(one).is_err() && !failures.is_quiet());
+        assert!(waits(one) && !waits(other));
+        // One of them is back after half a minute, all after one and a half.
+        tokio::time::advance(Duration::from_secs(20)).await;
+        assert!(waits(one));
+        tokio::time::advance(Duration::from_secs(11)).await;
+        assert!(!waits(one) && !failures.is_quiet());
+        assert_eq!(failures.count(one), Ok(()));
+        tokio::time::advance(Duration::from_secs(89)).await;
+        assert!(!failures.is_quiet());
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert!(failures.is_quiet() && !waits(one));
+        assert_eq!(failures.count(one), Ok(()));
+        assert!(!failures.is_quiet(), "what fails then is noted anew");
     }
 
     #[test]

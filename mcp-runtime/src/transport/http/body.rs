@@ -101,6 +101,9 @@ pub(super) fn is_stream(headers: &HeaderMap) -> bool {
 fn is(headers: &HeaderMap, expected: &str) -> bool {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let (Some(media), None) = (types.next(), types.next()) else { return false };
+    if media == expected {
+        return true;
+    }
     let essence = media.to_str().ok().and_then(|media| media.split(';').next());
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(expected))
 }

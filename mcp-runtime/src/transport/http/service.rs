@@ -132,13 +132,13 @@ impl HttpService {
     }
 
     /// Answers one request from an address.
-    pub(super) async fn handle_from<B>(&self, peer: SocketAddr, request: Request<B>) -> Answer
+    pub(super) fn handle_from<B>(&self, peer: SocketAddr, request: Request<B>) -> impl Future<Output = Answer> + Send
     where
         B: Body + Send + 'static,
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        self.0.handle(peer, request).await
+        self.0.handle(peer, request)
     }
 }
 

@@ -41,11 +41,6 @@ enum Client {
     Given(u32),
 }
 
-/// There is nobody to tell over HTTP/1.1.
-fn tell(client: Client) {
-    let _ = CLIENT.try_with(|cell| cell.set(client));
-}
-
 /// The body of an answer in pieces.
 #[derive(Debug)]
 pub(super) struct Pieces {
@@ -61,6 +56,13 @@ impl Pieces {
         Self { body, rest: Bytes::new(), count: 0, in_flight }
     }
 
+    /// There is nobody to tell over HTTP/1.1.
+    fn tell(&self, client: Client) {
+        if self.in_flight.is_http2() {
+            let _ = CLIENT.try_with(|cell| cell.set(client));
+        }
+    }
+
     fn next(&mut self) -> Frame<Bytes> {
         let length = match self.rest.len() {
             // Over HTTP/1.1 the connection itself waits for the last byte.
@@ -68,7 +70,7 @@ impl Pieces {
             length => PIECE.min(length - LAST),
         };
         self.count = self.count.wrapping_add(1);
-        tell(Client::Given(self.count));
+        self.tell(Client::Given(self.count));
         Frame::data(self.rest.split_to(length))
     }
 }
@@ -82,7 +84,7 @@ impl Body for Pieces {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         if self.rest.is_empty() {
-            tell(Client::Waits);
+            self.tell(Client::Waits);
             let frame = match std::task::ready!(Pin::new(&mut self.body).poll_frame(context)) {
                 Some(Ok(frame)) => frame,
                 end => return Poll::Ready(end),
