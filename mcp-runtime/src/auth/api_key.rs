@@ -6,7 +6,7 @@
 use std::fmt;
 
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 
 /// The regular expression of a key, for secret scanners and for redaction.
 ///
@@ -154,6 +154,11 @@ impl KeyHash {
         Self(bytes)
     }
 
+    /// What is compared: byte by byte it would take eight times as long.
+    fn words(&self) -> impl Iterator<Item = u64> {
+        self.0.as_chunks::<8>().0.iter().copied().map(u64::from_ne_bytes)
+    }
+
     /// The hash for a store to keep.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -162,7 +167,8 @@ impl KeyHash {
 
 impl PartialEq for KeyHash {
     fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        let words = self.words().zip(other.words());
+        words.fold(Choice::from(1), |same, (one, other)| same & one.ct_eq(&other)).into()
     }
 }
 
@@ -248,6 +254,13 @@ pub(super) mod tests {
         let (one, other) = (ApiKey::generate().unwrap(), ApiKey::generate().unwrap());
         assert_ne!(one.id(), other.id());
         assert_ne!(one.hash(), other.hash());
+        let hash = *one.hash().as_bytes();
+        assert_eq!(KeyHash::from_bytes(hash), one.hash());
+        for bit in 0..256 {
+            let mut other = hash;
+            other[bit / 8] ^= 1 << (bit % 8);
+            assert_ne!(KeyHash::from_bytes(other), one.hash(), "bit {bit}");
+        }
     }
 
     #[test]

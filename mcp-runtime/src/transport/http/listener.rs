@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::unconstrained;
 
 use super::address::Proxies;
 use super::connection::Bounds;
@@ -108,9 +109,10 @@ pub(crate) async fn serve_by(
 /// Completes at a stage. A connection asks with every request, so while nothing has changed it is no more than a look.
 async fn reached(stage: watch::Receiver<Stage>, wanted: Stage) {
     let mut changing = stage.clone();
-    let mut change = pin!(async move {
+    // Unconstrained: what is put off because the task has done much already would not be told of the change.
+    let mut change = pin!(unconstrained(async move {
         let _ = changing.wait_for(|stage| *stage >= wanted).await;
-    });
+    }));
     let mut told: Option<Waker> = None;
     poll_fn(|context| {
         let is_told = told.as_ref().is_some_and(|waker| waker.will_wake(context.waker()));
@@ -155,5 +157,32 @@ fn hint(error: &io::Error) -> &'static str {
         io::ErrorKind::AddrNotAvailable => "; the address is not one of this machine's",
         io::ErrorKind::PermissionDenied => "; ports below 1024 need privileges, choose a higher one",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_has_done_much_hears_of_the_end_all_the_same() {
+        let (stage, receiver) = watch::channel(Stage::Serve);
+        let task = tokio::spawn(async move {
+            let mut end = pin!(reached(receiver, Stage::CutOff));
+            poll_fn(|context| {
+                // As a connection does whose requests come faster than they are answered.
+                while tokio::task::coop::has_budget_remaining() {
+                    let _ = pin!(tokio::task::coop::consume_budget()).poll(context);
+                }
+                end.as_mut().poll(context)
+            })
+            .await;
+        });
+        for next in [Stage::Drain, Stage::CutOff] {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            assert!(!task.is_finished());
+            stage.send_replace(next);
+        }
+        tokio::time::timeout(Duration::from_secs(5), task).await.unwrap().unwrap();
     }
 }
