@@ -1,10 +1,12 @@
 //! Who calls: the identity that limits, revocations and records use.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use jiff::Timestamp;
 
+use crate::limit::Mark;
 use crate::output::hygiene::is_hidden;
 use crate::scope::Grants;
 
@@ -38,10 +40,12 @@ pub enum Source {
 ///
 /// Two agents are equal if source, issuer and name are; the text of [`Display`](fmt::Display) (`key:reporting`) is
 /// what records and configuration show.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 pub struct Agent {
     source: Source,
     name: Box<str>,
+    /// Of source and name, made once: limits look at nothing else of an agent.
+    mark: Mark,
 }
 
 impl Agent {
@@ -52,7 +56,9 @@ impl Agent {
     /// bidirectional or invisible character.
     pub fn new(source: Source, name: &str) -> Result<Self, InvalidName> {
         check_name(name)?;
-        Ok(Self { source, name: name.into() })
+        // Each part ends with what no text holds, so that no two agents are the same to a hasher.
+        let mark = Mark::of(&(&source, name));
+        Ok(Self { source, name: name.into(), mark })
     }
 
     /// The agent of an API key: `key:NAME`.
@@ -71,6 +77,37 @@ impl Agent {
     /// The name alone, without its source.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What limits know the agent by, in this process.
+    pub(crate) fn mark(&self) -> Mark {
+        self.mark
+    }
+
+    fn identity(&self) -> (&Source, &str) {
+        (&self.source, &self.name)
+    }
+}
+
+// By identity alone: what is derived from it tells nothing more.
+
+impl PartialEq for Agent {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for Agent {}
+
+impl Hash for Agent {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
+}
+
+impl fmt::Debug for Agent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Agent").field("source", &self.source).field("name", &self.name).finish()
     }
 }
 
@@ -290,6 +327,30 @@ mod tests {
         assert_eq!(key.to_string(), "key:reporting");
         assert_eq!(client.to_string(), "client:https://login:reporting");
         assert_eq!(actor.to_string(), "act:https://login:reporting");
+    }
+
+    #[test]
+    fn marks_follow_source_and_name() {
+        let issuer = |issuer: &str| Source::Client { issuer: issuer.into() };
+        let agents = [
+            (Source::Key, "ab"),
+            (Source::Key, "a"),
+            (issuer("a"), "b"),
+            (issuer("ab"), "b"),
+            (issuer("a"), "bb"),
+            (Source::Actor { issuer: "a".into() }, "b"),
+            (Source::Other("a"), "b"),
+            (Source::Other("ab"), "b"),
+        ]
+        .map(|(source, name)| Agent::new(source, name).unwrap());
+        for one in &agents {
+            for other in &agents {
+                assert_eq!(one == other, one.mark() == other.mark(), "{one:?} {other:?}");
+            }
+            assert_eq!(one.clone(), Agent::new(one.source().clone(), one.name()).unwrap());
+            assert_eq!(one.mark(), Agent::new(one.source().clone(), one.name()).unwrap().mark());
+        }
+        assert_eq!(format!("{:?}", agents[0]), "Agent { source: Key, name: \"ab\" }");
     }
 
     #[test]

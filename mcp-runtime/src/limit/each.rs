@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::callers::{Arrivals, Callers};
-use super::{Bucket, Gcra, Limit, Limited, Refusal};
+use super::arrivals::Arrivals;
+use super::callers::Callers;
+use super::{Bucket, Gcra, Limit, Limited, Mark, Refusal};
 
 /// Counts each by itself, and forgets whoever has its whole burst again.
 #[derive(Debug)]
@@ -27,7 +28,8 @@ impl<K: Hash> Each<K> {
     /// How long it takes until one more is admitted; `None` if it is now. Counts nothing, and remembers nobody.
     pub(crate) fn wait(&self, who: &K) -> Option<Duration> {
         let now = self.now();
-        let (shard, mark) = self.counted.lock(who);
+        let mark = Mark::of(who);
+        let shard = self.counted.lock(mark);
         let arrivals = shard.known(mark)?;
         let windows = self.limit.windows.iter().enumerate();
         let refusals =
@@ -41,7 +43,8 @@ impl<K: Hash> Each<K> {
     /// How long to wait: this one was too many, or there is no room to count it.
     pub(crate) fn charge(&self, who: &K) -> Result<(), Duration> {
         let now = self.now();
-        let (mut shard, mark) = self.counted.lock(who);
+        let mark = Mark::of(who);
+        let mut shard = self.counted.lock(mark);
         let arrivals = shard.entry(mark, now).map_err(|_: Limited| PAUSE)?;
         let windows = || self.limit.windows.iter().enumerate();
         let admit = |arrivals: &Arrivals, (index, window): (usize, &Gcra)| {

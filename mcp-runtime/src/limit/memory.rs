@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::callers::{Arrivals, Callers, lock};
-use super::{Bucket, Gcra, Identity, Limit, Limited, Quota, Refusal};
+use super::arrivals::Arrivals;
+use super::callers::{Callers, lock};
+use super::{Bucket, Gcra, Identity, Limit, Limited, Mark, Quota, Refusal};
 
 /// How many agents and subjects are counted at a time, unless told otherwise.
 const CAPACITY: usize = 1_000_000;
@@ -51,11 +52,12 @@ impl Memory {
         let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
 
         // Locked in this order by every call, so that no two wait for each other.
+        let mark = who.agent.mark();
         let mut agents =
-            has(|bucket| matches!(bucket, Bucket::Agent | Bucket::AgentTool(_))).then(|| self.agents.lock(who.agent));
-        let agent = agents.as_mut().map(|(shard, mark)| shard.entry(*mark, now)).transpose()?;
-        let subject = who.subject.filter(|_| has(|bucket| bucket == Bucket::Subject));
-        let mut subjects = subject.map(|subject| self.subjects.lock(subject));
+            has(|bucket| matches!(bucket, Bucket::Agent | Bucket::AgentTool(_))).then(|| self.agents.lock(mark));
+        let agent = agents.as_mut().map(|shard| shard.entry(mark, now)).transpose()?;
+        let subject = who.subject.filter(|_| has(|bucket| bucket == Bucket::Subject)).map(Mark::of);
+        let mut subjects = subject.map(|mark| (self.subjects.lock(mark), mark));
         let subject = subjects.as_mut().map(|(shard, mark)| shard.entry(*mark, now)).transpose()?;
         let mut totals = has(|bucket| matches!(bucket, Bucket::Tool(_))).then(|| lock(&self.totals));
         let mut held = Held { agent, subject, totals: totals.as_deref_mut() };

@@ -5,11 +5,14 @@
 //! then the call moves it on by its cost. So a limit of `10/min` admits ten calls at once and then one each six seconds.
 //! All limits of a call are checked before any of them is charged.
 
+mod arrivals;
 mod callers;
 #[cfg(feature = "http")]
 mod each;
+mod mark;
 mod memory;
 mod rate;
+mod table;
 
 use std::time::Duration;
 
@@ -18,6 +21,7 @@ use crate::spec::Window;
 
 #[cfg(feature = "http")]
 pub(crate) use each::Each;
+pub(crate) use mark::Mark;
 pub use memory::Memory;
 pub use rate::{InvalidRate, parse as parse_rate, text as rate_text};
 
