@@ -3,6 +3,8 @@
 //!
 //! `cargo xtask bench call` prints the tables.
 
+mod agents;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,10 +16,9 @@ use mcp_runtime::auth::{ApiKeys, CredentialStore, MemoryStore, NewKey};
 use mcp_runtime::caller::{Agent, Caller};
 use mcp_runtime::config::Config;
 use mcp_runtime::gate::steps::Steps;
-use mcp_runtime::limit::{Bucket, Identity, Limit, Memory};
 use mcp_runtime::record::CallRecord;
 use mcp_runtime::scope::Grants;
-use mcp_runtime::spec::{Server, Window};
+use mcp_runtime::spec::Server;
 use mcp_runtime::telemetry::{Sink, SinkError, Telemetry};
 use mcp_runtime::{Json, Protected};
 
@@ -71,7 +72,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("| --: | --: | --: | --: | --: |");
         tools(2, One).await?;
         tools(1_000, Thousand).await?;
-        agents();
+        agents::agents();
         Ok(())
     })
 }
@@ -173,31 +174,4 @@ fn parts(key: &str) -> Parts {
         .header("mcp-method", "tools/call")
         .header("mcp-name", "file");
     request.body(()).map(|request| request.into_parts().0).expect("a request")
-}
-
-/// The limiter with more and more agents.
-fn agents() {
-    // So slow that nobody is forgotten meanwhile, with so large a burst that nobody is refused.
-    let window = [Window::new(1_000, 86_400, 100_000_000)];
-    let limit = |bucket| Limit::new(bucket, &window).expect("a window");
-    let limits = [limit(Bucket::Agent), limit(Bucket::AgentTool(3)), limit(Bucket::Tool(3))];
-    println!("\n| agents | three limits, ns | bytes an agent |");
-    println!("| --: | --: | --: |");
-    for count in [1, 1_000, 1_000_000] {
-        let names: Vec<Agent> =
-            (0..count).map(|index| Agent::key(&format!("agent-{index:07}")).expect("a name")).collect();
-        let memory = Memory::with_capacity(2_000_000);
-        let charge = |agent| memory.charge(Identity { agent, subject: None }, &limits, 1).is_ok();
-        let taken = allocation_counter::measure(|| names.iter().for_each(|agent| assert!(charge(agent))));
-        let mut next = 0;
-        let cost = measure(
-            || {
-                // Never the one that was charged just before.
-                next = (next + 7_919) % count;
-                &names[next]
-            },
-            charge,
-        );
-        println!("| {count} | {:.0} | {:.0} |", cost.nanos, taken.bytes_current as f64 / count as f64);
-    }
 }
