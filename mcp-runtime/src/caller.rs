@@ -107,7 +107,8 @@ impl Hash for Agent {
 
 impl fmt::Debug for Agent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Agent").field("source", &self.source).field("name", &self.name).finish()
+        let (source, name) = self.identity();
+        f.debug_struct("Agent").field("source", source).field("name", &name).finish()
     }
 }
 
