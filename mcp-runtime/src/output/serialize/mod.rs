@@ -296,9 +296,10 @@ impl<'a, 'b> ser::Serializer for Cleaner<'a, 'b> {
             _ => state.level,
         };
         let outer = std::mem::replace(&mut state.level, level);
-        value.serialize(Cleaner { state: &mut *state, path, depth })?;
+        let written = value.serialize(Cleaner { state: &mut *state, path, depth });
+        // A type may pass over an error: what it writes then is not of this level.
         state.level = outer;
-        Ok(())
+        written
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(

@@ -10,6 +10,7 @@ mod headers;
 mod message;
 mod prepared;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -58,8 +59,8 @@ pub(crate) fn close() {
 /// What is served without rmcp.
 pub(super) struct Direct {
     gate: Arc<Gate>,
-    /// The tools that are there, sorted by name.
-    known: Vec<Known>,
+    /// The tools that are there.
+    known: HashMap<&'static str, Known>,
     /// `None` if an answer cannot be prepared; then rmcp's way says why.
     listed: Option<Listed>,
     discovered: Option<Discovered>,
@@ -129,11 +130,7 @@ impl Direct {
     }
 
     fn find(&self, message: &Message<'_>) -> Option<&Known> {
-        if message.method != Method::Call {
-            return None;
-        }
-        let index = self.known.binary_search_by(|known| known.name.cmp(&message.name)).ok()?;
-        self.known.get(index)
+        if message.method == Method::Call { self.known.get(&*message.name) } else { None }
     }
 
     async fn call(&self, mut message: Message<'_>, caller: &Arc<Caller>, recording: &Recording) -> Answer {

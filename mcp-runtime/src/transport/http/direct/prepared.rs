@@ -1,6 +1,8 @@
 //! What does not depend on the request, made once: the tools as they are listed, the server as it is discovered, the
 //! headers that mirror arguments.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use http::request::Parts;
 use rmcp::ServerHandler;
@@ -21,7 +23,6 @@ use crate::transport::render;
 /// A tool, as far as the way to it goes.
 #[derive(Debug)]
 pub(super) struct Known {
-    pub(super) name: &'static str,
     /// It may have more to say than its answer.
     pub(super) contextual: bool,
     scope: Requirement,
@@ -29,12 +30,11 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) fn all(tools: &Tools) -> Vec<Self> {
-        let known = tools.described().map(|(tool, described)| Self {
-            name: tool.spec.name,
-            contextual: tool.spec.contextual,
-            scope: tool.spec.scope,
-            mirrors: Mirror::all(&described.input_schema),
+    /// All that are there, by name.
+    pub(super) fn all(tools: &Tools) -> HashMap<&'static str, Self> {
+        let known = tools.described().map(|(tool, described)| {
+            let (scope, mirrors) = (tool.spec.scope, Mirror::all(&described.input_schema));
+            (tool.spec.name, Self { contextual: tool.spec.contextual, scope, mirrors })
         });
         known.collect()
     }
