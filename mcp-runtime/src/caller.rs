@@ -222,12 +222,15 @@ pub struct Caller {
     issued: Option<Timestamp>,
     expires: Option<Timestamp>,
     steps_up: bool,
+    /// Of agent and subject.
+    mark: Mark,
 }
 
 impl Caller {
     /// A caller without scopes. `credential` names the credential in records: an id, never the secret.
     pub fn new(agent: Agent, credential: &str) -> Self {
         Self {
+            mark: agent.mark(),
             agent,
             subject: None,
             credential: credential.into(),
@@ -245,6 +248,7 @@ impl Caller {
     pub fn on_behalf_of(mut self, subject: &str) -> Result<Self, InvalidName> {
         check_name(subject)?;
         self.subject = Some(subject.into());
+        self.mark = Mark::of(&(&self.agent, subject));
         Ok(self)
     }
 
@@ -276,6 +280,12 @@ impl Caller {
     pub fn with_step_up(mut self) -> Self {
         self.steps_up = true;
         self
+    }
+
+    /// What agent and subject together are known by, in this process.
+    #[cfg(feature = "http")]
+    pub(crate) fn mark(&self) -> Mark {
+        self.mark
     }
 
     /// The program that calls.

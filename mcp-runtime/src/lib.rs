@@ -88,6 +88,7 @@ pub mod caller;
 mod cli;
 pub mod config;
 mod context;
+mod deadline;
 pub mod error;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]

@@ -252,7 +252,7 @@ const VERIFY_TIME: Duration = Duration::from_secs(10);
 /// What it says, or [`Refusal::Unavailable`].
 #[cfg(any(feature = "http", feature = "stdio"))]
 pub(crate) async fn verify(authenticate: &dyn Authenticate, request: &Parts) -> Result<Arc<Caller>, Refusal> {
-    use crate::transport::deadline::within;
+    use crate::deadline::within;
     use futures_util::FutureExt;
     use std::panic::AssertUnwindSafe;
 

@@ -25,6 +25,7 @@ mod tools;
 mod watchdog;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 
 use rmcp::model::ErrorCode;
@@ -150,9 +151,11 @@ impl Gate {
         let mut quota = None;
         let Request { arguments, read, .. } = request;
         let mut sent = Sent { text: arguments, read };
-        let deciding = self.decide(request.caller, &mut sent, request.context, found, &mut quota, &recording);
-        let deciding = deciding.instrument(recording.span());
-        let decided = recording.scopes().around(deciding).await;
+        let decided = {
+            // It is large, and stays where it is made.
+            let deciding = pin!(self.decide(request.caller, &mut sent, request.context, found, &mut quota, &recording));
+            recording.scopes().around(deciding.instrument(recording.span())).await
+        };
         recording.left(quota);
         // Who is over a limit may come back very often: those records stay small.
         if matches!(&decided, Err(Stop::Failed(failure)) if failure.code != code::RATE_LIMITED) {

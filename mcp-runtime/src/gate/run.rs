@@ -13,6 +13,7 @@ use super::tools::Entry;
 use super::watchdog::Watch;
 use super::{Answered, Outcome, Refused, Stop};
 use crate::__private::Outcome as Ran;
+use crate::deadline::within;
 use crate::error::{Failure, code};
 use crate::input::{Client, End};
 use crate::json::TooLong;
@@ -31,13 +32,15 @@ pub(super) async fn run(
     let cancelled = std::pin::pin!(state.context.cancelled());
     // Asked after the tool was: a question is seen as soon as the tool waits for it.
     let suspended = std::pin::pin!(state.context.suspended());
-    let ran = match tokio::time::timeout(tool.timeout, select(&mut call, select(cancelled, suspended))).await {
-        Ok(Either::Left((Ok(ran), _))) => ran.map_err(Stop::from),
-        Ok(Either::Left((Err(panic), _))) => Err(panicked(&state::panic_text(panic)).into()),
-        Ok(Either::Right((Either::Left(_), _))) => Err(Failure::new(code::CANCELLED, "the call was cancelled").into()),
-        Ok(Either::Right((Either::Right((End::Failed(failure), _)), _))) => Err(failure.into()),
-        Ok(Either::Right((Either::Right((end, _)), _))) => Err(Stop::Asked(end)),
-        Err(_) => Err(timed_out(tool, state).into()),
+    let ran = match within(tool.timeout, select(&mut call, select(cancelled, suspended))).await {
+        Some(Either::Left((Ok(ran), _))) => ran.map_err(Stop::from),
+        Some(Either::Left((Err(panic), _))) => Err(panicked(&state::panic_text(panic)).into()),
+        Some(Either::Right((Either::Left(_), _))) => {
+            Err(Failure::new(code::CANCELLED, "the call was cancelled").into())
+        }
+        Some(Either::Right((Either::Right((End::Failed(failure), _)), _))) => Err(failure.into()),
+        Some(Either::Right((Either::Right((end, _)), _))) => Err(Stop::Asked(end)),
+        None => Err(timed_out(tool, state).into()),
     };
     // What is dropped may panic, and block, as well.
     let dropped = catch_unwind(AssertUnwindSafe(move || {

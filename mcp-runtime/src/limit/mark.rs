@@ -1,7 +1,7 @@
 //! What stands for a caller in a table.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::LazyLock;
 
 /// Keys of this process. Nobody outside can look for two callers that share a mark, or for many that meet in one place.
@@ -30,6 +30,34 @@ impl Mark {
     #[cfg(test)]
     pub(super) const fn new(shard: u64, place: u64) -> Self {
         Self([shard, place])
+    }
+}
+
+/// A table that a mark finds its place in.
+#[cfg(feature = "http")]
+pub(crate) type ByMark<V> = std::collections::HashMap<Mark, V, std::hash::BuildHasherDefault<Marked>>;
+
+impl Hash for Mark {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0[1]);
+    }
+}
+
+/// A mark is a hash already.
+#[cfg(feature = "http")]
+#[derive(Default)]
+pub(crate) struct Marked(u64);
+
+#[cfg(feature = "http")]
+impl Hasher for Marked {
+    fn write(&mut self, _: &[u8]) {}
+
+    fn write_u64(&mut self, mark: u64) {
+        self.0 = mark;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

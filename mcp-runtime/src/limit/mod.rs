@@ -21,6 +21,8 @@ use crate::spec::Window;
 
 #[cfg(feature = "http")]
 pub(crate) use each::Each;
+#[cfg(feature = "http")]
+pub(crate) use mark::ByMark;
 pub(crate) use mark::Mark;
 pub use memory::Memory;
 pub use rate::{InvalidRate, parse as parse_rate, text as rate_text};

@@ -4,8 +4,6 @@
 #[cfg(any(feature = "http", feature = "stdio"))]
 pub(crate) mod adapter;
 #[cfg(any(feature = "http", feature = "stdio"))]
-pub(crate) mod deadline;
-#[cfg(any(feature = "http", feature = "stdio"))]
 pub(crate) mod envelope;
 #[cfg(any(feature = "http", feature = "stdio"))]
 pub(crate) mod exchange;

@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::reply::{self, Answer};
 use crate::config;
-use crate::transport::deadline::within;
+use crate::deadline::within;
 use crate::transport::envelope;
 
 /// What bodies are held to.

@@ -1,53 +1,25 @@
 //! Places for requests: so many at a time, and of each caller no more than its part.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::caller::Caller;
 use crate::config;
+use crate::limit::{ByMark, Mark};
 
 /// The places of a server.
 #[derive(Clone, Debug)]
 pub(super) struct Places(Arc<All>);
 
-/// How many places are taken, and how many each caller has. Every request comes by here, so callers stand in it as 128 bits
-/// under keys of this process, as in the limiter, and not by name.
+/// How many places are taken, and how many each caller has. Every request comes by here, so callers stand in it by mark, as
+/// in the limiter, and not by name.
 #[derive(Debug)]
 struct All {
     limit: usize,
     taken: AtomicUsize,
     limit_per_caller: usize,
-    hashers: [RandomState; 2],
-    callers: Mutex<HashMap<Mark, usize, BuildHasherDefault<Marked>>>,
-}
-
-/// Stands for a caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark([u64; 2]);
-
-impl Hash for Mark {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.0[0]);
-    }
-}
-
-/// A mark is a hash already.
-#[derive(Default)]
-struct Marked(u64);
-
-impl Hasher for Marked {
-    fn write(&mut self, _: &[u8]) {}
-
-    fn write_u64(&mut self, mark: u64) {
-        self.0 = mark;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
+    callers: Mutex<ByMark<usize>>,
 }
 
 /// A place whose request has no caller yet.
@@ -71,7 +43,6 @@ impl Places {
             limit: config.requests,
             taken: AtomicUsize::new(0),
             limit_per_caller: config.requests_per_caller,
-            hashers: [RandomState::new(), RandomState::new()],
             callers: Mutex::default(),
         }))
     }
@@ -85,8 +56,7 @@ impl Places {
 
     /// The place, as one of this caller's; `None` if it has its part.
     pub(super) fn of(&self, caller: &Caller, place: Place) -> Option<Taken> {
-        let who = (caller.agent(), caller.subject());
-        let caller = Mark([self.0.hashers[0].hash_one(who), self.0.hashers[1].hash_one(who)]);
+        let caller = caller.mark();
         let mut callers = self.0.callers.lock().unwrap_or_else(PoisonError::into_inner);
         let count = callers.entry(caller).or_default();
         if *count >= self.0.limit_per_caller {
