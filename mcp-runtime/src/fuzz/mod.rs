@@ -70,7 +70,7 @@ pub fn arguments(data: &[u8]) {
             for (name, decodes) in DECODERS {
                 // The text of such a float may be another number, and then it is refused.
                 if let Some(value) = values.get(name).filter(|value| !has_whole_float(value)) {
-                    assert!(decodes(value.clone()), "the type of {name} refuses what the schema takes: {value}");
+                    assert!(decodes(value), "the type of {name} refuses what the schema takes: {value}");
                 }
             }
         }
@@ -137,7 +137,7 @@ const ARGUMENTS: &[ArgumentSpec] = &[
     arg::<Option<Value>>().spec("any", "", &[]),
 ];
 
-type Decodes = fn(Value) -> bool;
+type Decodes = fn(&Value) -> bool;
 
 const DECODERS: &[(&str, Decodes)] = &[
     ("months", decodes::<u32>),
@@ -155,8 +155,8 @@ const DECODERS: &[(&str, Decodes)] = &[
     ("any", decodes::<Option<Value>>),
 ];
 
-fn decodes<T: DeserializeOwned>(value: Value) -> bool {
-    decode::decode::<T>(decode::Sent::value(Document::of(&value).root())).is_ok()
+fn decodes<T: DeserializeOwned>(value: &Value) -> bool {
+    decode::decode::<T>(decode::Sent::value(Document::of(value).root())).is_ok()
 }
 
 static SCHEMA: LazyLock<Compiled> =

@@ -24,7 +24,7 @@ pub use read::Malformed;
 #[cfg(test)]
 pub(crate) use validate::Documents;
 pub(crate) use validate::{Validator, compile};
-pub(crate) use write::is_plain;
+pub(crate) use write::{is_plain, string};
 
 /// A value.
 #[derive(Clone, Default)]
@@ -92,7 +92,7 @@ pub(crate) enum Kind<'d> {
     Object(Members<'d>),
 }
 
-impl<'a> Document<'a> {
+impl Document<'_> {
     /// The whole value.
     pub(crate) fn root(&self) -> Node<'_> {
         Node { document: self, at: 0 }

@@ -117,11 +117,7 @@ impl Writer {
     /// A string, or a name: the text of it.
     pub(crate) fn string(&mut self, text: &str) -> Result<(), Refused> {
         let json = self.0.text.to_mut();
-        if !is_plain(text) {
-            // What is written to never fails.
-            let _ = serde_json::to_writer(Text(json), text);
-            self.0.string(text)?;
-        } else {
+        if is_plain(text) {
             // Something follows it.
             json.reserve(text.len() + 3);
             json.push('"');
@@ -130,6 +126,10 @@ impl Writer {
             let span = span(start, json.len())?;
             json.push('"');
             self.0.entries.push(Entry::Here(span));
+        } else {
+            // What is written to never fails.
+            let _ = serde_json::to_writer(Text(json), text);
+            self.0.string(text)?;
         }
         Ok(())
     }
@@ -193,6 +193,18 @@ pub(crate) fn is_plain(text: &str) -> bool {
         return !text.bytes().any(needs_escape);
     }
     !text.bytes().fold(false, |any, byte| any | needs_escape(byte))
+}
+
+/// Appends a string as it stands in JSON.
+pub(crate) fn string(to: &mut Vec<u8>, text: &str) {
+    if is_plain(text) {
+        to.push(b'"');
+        to.extend_from_slice(text.as_bytes());
+        to.push(b'"');
+    } else {
+        // Writing to memory does not fail.
+        let _ = serde_json::to_writer(&mut *to, text);
+    }
 }
 
 /// Takes what `serde_json` writes, which are whole characters in every piece.

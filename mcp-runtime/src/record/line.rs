@@ -3,12 +3,11 @@
 //! Every call writes one, so this is on the bill of every call: what cannot need an escape is copied, and nothing is
 //! allocated but the buffer. The text is that of the record's `Serialize`, byte for byte; a test compares them.
 
-use std::fmt::Write as _;
-
 use jiff::fmt::temporal::DateTimePrinter;
 
 use super::{CallRecord, Digest, Traced};
 use crate::caller::{Agent, Source};
+use crate::json;
 use crate::limit::rate_text;
 use crate::spec::Window;
 
@@ -136,12 +135,6 @@ impl Line<'_> {
         self.raw(itoa::Buffer::new().format(number));
     }
 
-    /// What writes itself, and nothing that needs an escape.
-    fn shown(&mut self, shown: std::fmt::Arguments<'_>) {
-        // Writing to memory does not fail.
-        let _ = self.write_fmt(shown);
-    }
-
     fn option(&mut self, text: Option<&str>) {
         match text {
             Some(text) => self.text(text),
@@ -151,32 +144,16 @@ impl Line<'_> {
 
     /// A string. Names hardly ever need an escape.
     fn text(&mut self, text: &str) {
-        let plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
-        if text.bytes().fold(true, |all, byte| all & plain(byte)) {
-            self.raw("\"");
-            self.raw(text);
-            self.raw("\"");
-        } else {
-            let _ = serde_json::to_writer(&mut *self.0, text);
-        }
+        json::string(self.0, text);
     }
 
     fn agent(&mut self, agent: &Agent) {
-        // Only a name from elsewhere can need an escape, and an issuer is one.
-        let start = self.0.len();
-        self.raw("\"");
-        if *agent.source() == Source::Key {
+        if *agent.source() == Source::Key && json::is_plain(agent.name()) {
             // As it shows itself, and as nearly every one does.
-            self.raw("key:");
+            self.raw("\"key:");
             self.raw(agent.name());
-        } else {
-            self.shown(format_args!("{agent}"));
-        }
-        let written = self.0.get(start + 1..).unwrap_or_default();
-        if written.iter().all(|byte| *byte >= 0x20 && *byte != b'"' && *byte != b'\\') {
             self.raw("\"");
         } else {
-            self.0.truncate(start);
             self.text(&agent.to_string());
         }
     }

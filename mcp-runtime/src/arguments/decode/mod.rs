@@ -211,6 +211,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value)]
     fn decoded<T: DeserializeOwned>(value: Option<Value>) -> Result<T, Error> {
         let document = value.as_ref().map(Document::of);
         decode(document.as_ref().map_or(Sent::nothing(), |document| Sent::value(document.root())))

@@ -100,6 +100,11 @@ fn find(text: &str, at: usize, pem: &mut pem::Search) -> Step {
     }
 }
 
+/// Whether these are the first letters of an access key id of AWS.
+pub(super) fn begins_key_id(letters: &[u8]) -> bool {
+    letters == b"AKIA" || letters == b"ASIA"
+}
+
 /// Whether the name of a field says that its value is the secret part of an AWS key.
 pub(super) fn is_aws_secret(name: &str) -> bool {
     ["secretaccesskey", "awssecretkey", "awssecret"].iter().any(|end| {

@@ -156,9 +156,8 @@ impl Redactor {
                 if is_flattened(argument) {
                     let others = sent.members().filter(|(name, _)| !named(name));
                     others.for_each(|(_, value)| literals(value, wanted, &mut values));
-                } else {
-                    let own = sent.members().get(argument.name);
-                    own.into_iter().for_each(|value| literals(value, wanted, &mut values));
+                } else if let Some(value) = sent.members().get(argument.name) {
+                    literals(value, wanted, &mut values);
                 }
             }
         }

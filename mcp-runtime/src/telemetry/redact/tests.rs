@@ -15,6 +15,7 @@ fn keyed(key: u8) -> Redactor {
     Redactor::new(&[key; 32], &Redaction::default())
 }
 
+#[allow(clippy::needless_pass_by_value)]
 fn object(sent: Value) -> Document<'static> {
     assert!(sent.is_object(), "an object");
     Document::of(&sent)

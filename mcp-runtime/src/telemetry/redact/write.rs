@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::{credential, patterns};
 use crate::config::Redaction;
-use crate::json::{Kind, Members, Node, is_plain};
+use crate::json::{Kind, Members, Node, string};
 use crate::output::hygiene::is_hidden;
 
 /// The longest text of an argument that a record holds, in bytes.
@@ -154,18 +154,6 @@ impl Writer {
     }
 }
 
-/// A JSON string.
-fn string(to: &mut Vec<u8>, text: &str) {
-    if is_plain(text) {
-        to.push(b'"');
-        to.extend_from_slice(text.as_bytes());
-        to.push(b'"');
-    } else {
-        // Writing to memory does not fail.
-        let _ = serde_json::to_writer(&mut *to, text);
-    }
-}
-
 /// A value, the keys of its objects in order: equal values give equal texts (after RFC 8785, but for numbers, which stay
 /// as they were written).
 pub(super) fn canonical(value: Node<'_>, to: &mut Vec<u8>) {
@@ -205,7 +193,7 @@ pub(super) fn canonical_object(members: Members<'_>, to: &mut Vec<u8>) {
     to.push(b'}');
 }
 
-/// A number, as serde_json writes it.
+/// A number, as `serde_json` writes it.
 fn number(to: &mut Vec<u8>, number: &Number) {
     let mut digits = itoa::Buffer::new();
     match (number.as_u64(), number.as_i64()) {
