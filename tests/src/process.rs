@@ -246,6 +246,11 @@ impl Serving {
         self.lines.try_iter().collect()
     }
 
+    /// What it wrote to standard error from now on, to its end.
+    pub fn rest(&self) -> Vec<String> {
+        std::iter::from_fn(|| self.lines.recv_timeout(PATIENCE).ok()).collect()
+    }
+
     /// The process.
     pub fn child(&mut self) -> &mut Child {
         &mut self.process.0

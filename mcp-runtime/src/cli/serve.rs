@@ -88,6 +88,13 @@ where
     let location = state::location(folder, &config)?;
     // To try a server out leaves nothing behind.
     let transient = serve.dev && location.is_absent_default();
+    if transient && config.audit.path.is_some() {
+        tracing::warn!(
+            target: "mcp_runtime::audit",
+            "the audit file is sealed with a key that ends with this process, so that nobody can check it later: name a \
+             folder with --state"
+        );
+    }
     let (store, digest_key): (Arc<dyn CredentialStore>, _) = if transient {
         (Arc::new(MemoryStore::new()), None)
     } else {

@@ -61,7 +61,7 @@ pub(super) async fn admin(
 ) -> Result<Option<tokio::sync::oneshot::Sender<()>>> {
     let Some(page) = protected.admin(Arc::clone(authenticate))? else { return Ok(None) };
     let Some(config) = &protected.config().admin else { return Ok(None) };
-    let listener = http::bind(config.address).await?;
+    let listener = http::bind_by("`address` in [admin]", config.address).await?;
     eprintln!("metrics on http://{}/metrics", reached(listener.local_addr()?));
     let (ended, end) = tokio::sync::oneshot::channel();
     tokio::spawn(page.serve(listener, async {

@@ -177,14 +177,14 @@ impl<R: AsyncRead + Send + Unpin> Reader<R> {
         let id = envelope.id.as_ref();
         let exchange = Exchange::begin(&self.gate, caller, &envelope, Via::Stdio, recording)
             .map_err(|failure| id.map(|id| limited(Some(id), &failure)))?;
-        // What rmcp answers by itself, it answers; a call that the gate never sees was none.
-        let is_refused = envelope.is_call() || self.handshake.is_before(&envelope);
-        exchange.recording().presume(if is_refused { code::INVALID_REQUEST } else { CallRecord::OK });
         let text = line.as_deref().ok().and_then(|line| std::str::from_utf8(line).ok()).unwrap_or_default();
         let Ok(mut message) = envelope::message(text) else {
             exchange.recording().decide(code::INVALID_REQUEST);
             return Err(Some(envelope::error(id, INVALID_REQUEST, "the message is none of MCP's", None)));
         };
+        // What rmcp answers by itself, it answers; a call that the gate never sees was none.
+        let is_refused = envelope.is_call() || self.handshake.is_before(&message);
+        exchange.recording().presume(if is_refused { code::INVALID_REQUEST } else { CallRecord::OK });
         self.handshake.asked(&envelope, exchange.recording());
         if matches!(message, JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_)) {
             // A subscription never finishes, so nobody waits for it.

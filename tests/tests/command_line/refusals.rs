@@ -35,6 +35,8 @@ fn a_port_in_use() {
     let mut command = site.command(&["serve", "--http", &address]);
     refused(&mut command, &["cannot listen on", &address, "choose another port with --http"]);
     refused(&mut site.command(&["serve", "--http", "192.0.2.1:0"]), &["reachable from other machines"]);
+    let admin = self::site(&format!("[admin]\naddress = \"{address}\""));
+    refused(&mut serve(&admin), &["cannot listen on", &address, "choose another port with `address` in [admin]"]);
 }
 
 #[test]

@@ -36,6 +36,32 @@ fn dev_prints_what_works_as_printed_and_leaves_nothing_behind() {
     assert!(text.contains("\"mcpServers\""), "{text}");
 }
 
+#[test]
+fn the_log_says_what_a_server_does_that_ends() {
+    let site = site("");
+    let mut serving = site.serve();
+    serving.terminate();
+    assert!(serving.wait().success());
+    let log = serving.rest().join("\n");
+    assert!(log.contains("no more connections are taken; what runs is finished"), "{log}");
+    assert!(!log.contains("ends with this process"), "a state folder keeps its key: {log}");
+}
+
+#[test]
+fn dev_says_that_nobody_can_check_its_audit_file() {
+    let site = site("");
+    let audit = site.path("own.jsonl");
+    let config = site.path("audit.toml");
+    std::fs::write(&config, format!("[audit]\npath = {:?}", audit.display().to_string())).unwrap();
+    let config = config.display().to_string();
+    let mut serving = Serving::start(&mut site.bare(&["--config", &config, "serve", "--http", "127.0.0.1:0", "--dev"]));
+    let said = serving.said.join("\n");
+    serving.terminate();
+    serving.wait();
+    assert!(said.contains("a key that ends with this process"), "{said}");
+    assert!(audit.exists());
+}
+
 fn first_line(serving: &mut Serving) -> Value {
     let mut line = String::new();
     let mut out = std::io::BufReader::new(serving.child().stdout.take().unwrap());

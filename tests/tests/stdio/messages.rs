@@ -137,6 +137,13 @@ fn what_comes_before_the_handshake_is_refused_and_recorded_so() {
         expected += 1;
         assert_eq!(site.audit().wait_for(expected)["outcome"], outcome, "{method}");
     }
+    // What stands in for a handshake is whole or nothing.
+    let mut half = modern(2, "tools/list", json!({}));
+    let meta = half["params"]["_meta"].as_object_mut().unwrap();
+    assert!(meta.remove("io.modelcontextprotocol/clientCapabilities").is_some());
+    assert_eq!(session.ask(&half)["error"]["code"], -32602);
+    let record = site.audit().wait_for(expected + 1);
+    assert_eq!((&record["outcome"], &record["revision"]), (&json!("INVALID_REQUEST"), &json!("2026-07-28")));
 }
 
 #[test]

@@ -143,6 +143,10 @@ impl Backend {
         if answer.status().is_success() {
             recording.decide(CallRecord::OK);
         }
+        // A session is gone once its end is answered, and clients take 202 for a session that may go on.
+        if !is_stream && answer.status() == StatusCode::ACCEPTED {
+            *answer.status_mut() = StatusCode::NO_CONTENT;
+        }
         answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if !self::is_stream(answer.headers()) {
             return answer;

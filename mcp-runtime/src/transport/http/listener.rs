@@ -97,6 +97,11 @@ pub(crate) async fn serve_by(
             drop(place);
         });
     }
+    tracing::info!(
+        target: "mcp_runtime::http",
+        within_s = config.drain_timeout.as_secs(),
+        "no more connections are taken; what runs is finished"
+    );
     service.close_streams();
     drop(listener);
     stage.send_replace(Stage::Drain);
@@ -140,24 +145,38 @@ async fn pause_after(error: &io::Error) {
 /// # Errors
 /// In words that say what to do: a port in use, an address that is not this machine's.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
-    TcpListener::bind(address).await.map_err(|source| BindError { address, source })
+    bind_by("--http", address).await
 }
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}{}", hint(source))]
+#[error("cannot listen on {address}: {source}{}", self.hint())]
 pub struct BindError {
     address: SocketAddr,
+    /// What says the address.
+    option: &'static str,
     source: io::Error,
 }
 
-fn hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => "; stop what listens there, or choose another port with --http",
-        io::ErrorKind::AddrNotAvailable => "; the address is not one of this machine's",
-        io::ErrorKind::PermissionDenied => "; ports below 1024 need privileges, choose a higher one",
-        _ => "",
+impl BindError {
+    fn hint(&self) -> String {
+        match self.source.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!("; stop what listens there, or choose another port with {}", self.option)
+            }
+            io::ErrorKind::AddrNotAvailable => "; the address is not one of this machine's".to_owned(),
+            io::ErrorKind::PermissionDenied => "; ports below 1024 need privileges, choose a higher one".to_owned(),
+            _ => String::new(),
+        }
     }
+}
+
+/// As [`bind`], for an address that something else says.
+///
+/// # Errors
+/// As [`bind`].
+pub(crate) async fn bind_by(option: &'static str, address: SocketAddr) -> Result<TcpListener, BindError> {
+    TcpListener::bind(address).await.map_err(|source| BindError { address, option, source })
 }
 
 #[cfg(test)]

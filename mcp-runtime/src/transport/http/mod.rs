@@ -31,6 +31,8 @@ mod watched;
 
 #[cfg(feature = "prometheus")]
 pub(crate) use hosts::Hosts;
+#[cfg(feature = "cli")]
+pub(crate) use listener::bind_by;
 pub use listener::{BindError, bind, serve};
 pub use service::HttpService;
 #[cfg(feature = "cli")]

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rmcp::model::{JsonRpcMessage, ProtocolVersion, ServerResult};
-use rmcp::service::{RoleServer, TxJsonRpcMessage};
+use rmcp::model::{ClientRequest, GetMeta, JsonRpcMessage, JsonRpcRequest, ProtocolVersion, ServerResult};
+use rmcp::service::{RoleServer, RxJsonRpcMessage, TxJsonRpcMessage};
 
 use crate::record::Recording;
 use crate::telemetry::SessionMark;
@@ -38,12 +38,15 @@ impl Handshake {
         }
     }
 
-    /// Whether a message comes too early: it neither says its revision nor follows a handshake. rmcp refuses all such
-    /// requests but those that need neither.
-    pub(super) fn is_before(&self, envelope: &Envelope) -> bool {
-        let needs_none = envelope.id.is_none() || matches!(envelope.method, "initialize" | "ping");
+    /// Whether a message comes too early: it neither follows a handshake nor says all that stands in for one (its revision,
+    /// what the client can do). rmcp refuses all such requests but those that need neither.
+    pub(super) fn is_before(&self, message: &RxJsonRpcMessage<RoleServer>) -> bool {
+        let JsonRpcMessage::Request(JsonRpcRequest { request, .. }) = message else { return false };
+        let needs_none = matches!(request, ClientRequest::InitializeRequest(_) | ClientRequest::PingRequest(_));
         let agreed = self.lock();
-        !needs_none && envelope.version.is_none() && agreed.revision.is_none() && agreed.asked.is_none()
+        let shook_hands = agreed.revision.is_some() || agreed.asked.is_some();
+        let missing = || request.get_meta().missing_required_keys(&ProtocolVersion::V_2026_07_28);
+        !needs_none && !shook_hands && !missing().is_empty()
     }
 
     /// A message is handed to rmcp.
