@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value};
 
-use super::shape::{Document, Kinds};
+use super::shape::{Kinds, Schemas};
 use crate::json::read;
 
 /// The longest string that is read as an array or an object, in bytes.
@@ -22,7 +22,7 @@ pub(super) fn coerce(
     published: &Map<String, Value>,
     is_kept: impl Fn(&str) -> bool,
 ) -> Vec<String> {
-    let document = Document(published);
+    let document = Schemas(published);
     let Some(properties) = published.get("properties").and_then(Value::as_object) else { return Vec::new() };
     let mut coerced = Vec::new();
     for (name, value) in arguments {
@@ -37,7 +37,7 @@ pub(super) fn coerce(
 }
 
 /// Whether anything in the value was turned.
-fn visit<'a>(value: &mut Value, schemas: &[&'a Value], document: Document<'a>) -> bool {
+fn visit<'a>(value: &mut Value, schemas: &[&'a Value], document: Schemas<'a>) -> bool {
     match value {
         Value::String(text) => {
             let admitted = schemas.iter().map(|schema| document.kinds(schema)).fold(Kinds::NONE, Kinds::or);

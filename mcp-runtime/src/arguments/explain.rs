@@ -5,7 +5,7 @@ use jsonschema::error::ValidationErrorKind;
 use serde_json::{Map, Value};
 
 use super::meant::closest;
-use super::shape::{Document, Kinds};
+use super::shape::{Kinds, Schemas};
 use super::violation::{MAX_VIOLATIONS, Violation, escape, pointer, shown};
 use super::words::{self, expected};
 
@@ -14,7 +14,7 @@ pub(super) fn violations<'a>(
     errors: impl Iterator<Item = ValidationError<'a>>,
     published: &Map<String, Value>,
 ) -> Vec<Violation> {
-    let mut explainer = Explainer { document: Document(published), found: Vec::new(), unknown: Vec::new() };
+    let mut explainer = Explainer { document: Schemas(published), found: Vec::new(), unknown: Vec::new() };
     for error in errors {
         explainer.error(&error);
         if explainer.is_full() {
@@ -30,7 +30,7 @@ pub(super) fn violations<'a>(
 }
 
 struct Explainer<'a> {
-    document: Document<'a>,
+    document: Schemas<'a>,
     found: Vec<Violation>,
     /// Names that resemble nothing: the object that they stand in, and the place in `found`.
     unknown: Vec<(String, usize)>,
@@ -245,7 +245,7 @@ fn variant(schema: &Value) -> Option<&str> {
     }
 }
 
-impl<'a> Document<'a> {
+impl<'a> Schemas<'a> {
     /// The property that tells the forms of an object apart, and its values in each.
     fn tag<'f>(self, forms: &'f [&Form<'a, '_>]) -> Option<(&'a str, Vec<Vec<&'a Value>>)>
     where

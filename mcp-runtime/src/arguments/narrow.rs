@@ -13,7 +13,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::shape::{Document, for_each_part};
+use super::shape::{Schemas, for_each_part};
 
 /// Narrows the properties of the arguments and the definitions that they refer to.
 pub(super) fn arguments(properties: &mut Map<String, Value>, definitions: &mut Map<String, Value>) {
@@ -24,7 +24,7 @@ pub(super) fn arguments(properties: &mut Map<String, Value>, definitions: &mut M
     times(definitions);
     let open = Map::from_iter([("$defs".to_owned(), Value::Object(definitions.clone()))]);
     for schema in properties.values_mut().chain(definitions.values_mut()) {
-        close(schema, false, Document(&open), 16);
+        close(schema, false, Schemas(&open), 16);
     }
 }
 
@@ -149,7 +149,7 @@ fn times(definitions: &mut Map<String, Value>) {
 
 /// Closes objects. A part of a composed object (`flatten` of an enum, a newtype variant beside its tag) stays open by
 /// itself, since the whole is what is closed.
-fn close(schema: &mut Value, is_part: bool, open: Document<'_>, depth: u32) {
+fn close(schema: &mut Value, is_part: bool, open: Schemas<'_>, depth: u32) {
     let Value::Object(map) = schema else { return };
     let composers = COMPOSERS.iter().chain(&["$ref"]).filter(|keyword| map.contains_key(**keyword)).count();
     let all = map.get("allOf").and_then(Value::as_array).map_or(0, Vec::len);

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use super::narrow::bound_numbers;
 
-use super::shape::{Document as Schemas, Kinds};
+use super::shape::{Kinds, Schemas};
 use super::violation::{MAX_VIOLATIONS, Violation, escape};
 use super::{explain, is_flattened, narrow, work};
 use crate::json::{Document, Validator, compile};

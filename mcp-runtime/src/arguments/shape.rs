@@ -1,6 +1,6 @@
 //! Reading a JSON Schema: what it admits, and what it says of the parts of a value.
 //!
-//! Everything here is asked where a wrong answer has to be the harmless one: [`Document::kinds`] names at least what the schema
+//! Everything here is asked where a wrong answer has to be the harmless one: [`Schemas::kinds`] names at least what the schema
 //! admits, and what cannot be told is taken for "anything".
 
 use serde_json::{Map, Value};
@@ -88,9 +88,9 @@ impl Kinds {
 
 /// The document that references point into.
 #[derive(Clone, Copy)]
-pub(super) struct Document<'a>(pub(super) &'a Map<String, Value>);
+pub(super) struct Schemas<'a>(pub(super) &'a Map<String, Value>);
 
-impl<'a> Document<'a> {
+impl<'a> Schemas<'a> {
     /// The part of the document at a pointer.
     pub(super) fn at(self, pointer: &str) -> Option<&'a Value> {
         let (first, rest) = match pointer.strip_prefix('/')?.split_once('/') {
@@ -156,7 +156,7 @@ impl<'a> Document<'a> {
         self.parts(schemas, Part::Property(name))
     }
 
-    /// As [`Document::property`], of an item of an array.
+    /// As [`Schemas::property`], of an item of an array.
     pub(super) fn item(self, schemas: &[&'a Value], index: usize) -> Vec<&'a Value> {
         self.parts(schemas, Part::Item(index))
     }
@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn kinds_are_what_the_schema_admits() {
         let map = document();
-        let document = Document(&map);
+        let document = Schemas(&map);
         let kinds = |name: &str| document.kinds(document.at(&format!("/properties/{name}")).unwrap());
         assert_eq!(kinds("count"), Kinds::INTEGER.or(Kinds::NULL));
         assert_eq!(kinds("kind"), Kinds::STRING.or(Kinds::OBJECT).or(Kinds::NULL));
@@ -323,7 +323,7 @@ mod tests {
     #[test]
     fn parts_are_found_in_every_form() {
         let map = document();
-        let document = Document(&map);
+        let document = Schemas(&map);
         let kind = document.at("/properties/kind").unwrap();
         assert_eq!(document.property(&[kind], "c"), [&json!({"type": "integer"})]);
         assert!(document.property(&[kind], "d").is_empty());

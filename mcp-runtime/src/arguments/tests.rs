@@ -60,6 +60,8 @@ fn an_integer_is_taken_exactly_or_not_at_all() {
         ("1.0000000000000000001", Err("decode")),
         ("9007199254740993.5", Err("decode")),
         ("1e-400", Err("decode")),
+        ("-1e-400", Err("decode")),
+        ("-0e5", Ok(0)),
     ] {
         assert_eq!(take::<u64>("unsigned", text), expected.map_err(str::to_owned), "{text}");
     }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::shape::Document;
+use super::shape::Schemas;
 
 /// How many steps one argument is worth.
 const MAX_STEPS: u64 = 20_000;
@@ -32,7 +32,7 @@ pub(super) fn endless(arguments: &Map<String, Value>, published: &Map<String, Va
 
 /// Whether it takes too long to list what is wrong with a value of a schema of this document.
 pub(crate) fn is_endless(value: &Value, schema: &Map<String, Value>, document: &Map<String, Value>) -> bool {
-    let mut count = Count { document: Document(document), known: HashMap::new() };
+    let mut count = Count { document: Schemas(document), known: HashMap::new() };
     // A wide value of a few forms takes its size a few times.
     let most = MAX_STEPS.saturating_add(8 * size(value)).min(MOST_STEPS);
     is_deeper(value, SHALLOW) && count.steps_in(value, schema) > most
@@ -55,7 +55,7 @@ fn size(value: &Value) -> u64 {
 }
 
 struct Count<'a> {
-    document: Document<'a>,
+    document: Schemas<'a>,
     /// What is known of a value and a schema, by their addresses.
     known: HashMap<(*const Value, *const Map<String, Value>), u64>,
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::shape::{Document as Schemas, Kinds};
+use super::shape::{Kinds, Schemas};
 use crate::json::Document;
 
 /// -0 is 0 where only integers are asked for. A float keeps its sign.

@@ -22,8 +22,9 @@ pub struct Request<'a> {
     pub tool: &'a str,
     /// The arguments as JSON text; `None` if the client gave none.
     pub arguments: Option<&'a str>,
-    /// The arguments, where the transport has read them strictly already; then there is no text.
-    pub(crate) read: Option<Document<'a>>,
+    /// The arguments, where the transport has read them strictly already, and whether their text was small; then there is
+    /// no text here.
+    pub(crate) read: Option<(Document<'a>, bool)>,
     /// The client's id of the request, where the context does not have it.
     pub(crate) id: Option<&'a str>,
     /// Who calls.

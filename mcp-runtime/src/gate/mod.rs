@@ -56,6 +56,8 @@ use watchdog::Watchdog;
 pub(crate) use call::Body;
 pub use call::{Answered, Decision, Outcome, Request};
 pub(crate) use listing::canonical;
+#[cfg(feature = "http")]
+pub(crate) use sent::SMALL;
 pub(crate) use state::CallState;
 #[cfg(any(feature = "http", feature = "stdio"))]
 pub(crate) use state::panic_text;
@@ -150,7 +152,7 @@ impl Gate {
         recording.call(found.map(|(tool, _)| tool.spec.name), request.id.unwrap_or(context.request_id()));
         let mut quota = None;
         let Request { arguments, read, .. } = request;
-        let mut sent = Sent { text: arguments, read };
+        let mut sent = Sent::new(arguments, read);
         let decided = {
             // It is large, and stays where it is made.
             let deciding = pin!(self.decide(request.caller, &mut sent, request.context, found, &mut quota, &recording));
@@ -208,8 +210,8 @@ impl Gate {
     /// Takes what the arguments declare private out of a failure's texts.
     fn scrub(&self, failure: &mut Failure, name: &str, sent: &mut Sent<'_>) {
         let Some((tool, _)) = self.tools.find(name).filter(|(tool, _)| !tool.redacted().is_empty()) else { return };
-        if let Ok(sent) = sent.read() {
-            self.sinks.redactor.scrub(failure, sent, tool.spec.arguments);
+        if let Some(sent) = sent.members() {
+            self.sinks.redactor.scrub(failure, &sent, tool.spec.arguments);
         }
     }
 

@@ -338,6 +338,12 @@ impl<'d> Members<'d> {
         self.clone().find(|(other, _)| *other == name).map(|(_, value)| value)
     }
 
+    /// So many of them, from the first one on.
+    pub(crate) fn first(mut self, count: usize) -> Self {
+        self.0.left = self.0.left.min(u32::try_from(count).unwrap_or(u32::MAX));
+        self
+    }
+
     pub(crate) fn to_map(&self) -> Map<String, Value> {
         self.clone().map(|(name, value)| (name.to_owned(), value.to_value())).collect()
     }

@@ -2,8 +2,8 @@
 //!
 //! A JSON reader without arbitrary precision turns `9007199254740993.0` into a float, and so into another number. What the
 //! text says is read once more here: a number that is an integer of 64 bits, however it is written (`10.0`, `1e17`),
-//! becomes that integer, and every other one stays the float that it was read as. After this, a float in the value is no
-//! integer that a Rust type could hold, except -0.0.
+//! becomes that integer, and every other one stays the float that it was read as. After this, a float in the value stands for
+//! no integer that a Rust type could hold, whether it is whole or not, except -0.0.
 
 use serde_json::Number;
 
@@ -14,10 +14,14 @@ use super::Document;
 pub(super) fn exact(document: &mut Document<'_>, text: &str) {
     let tokens = Tokens { text: text.as_bytes(), at: 0 };
     for (number, token) in document.numbers_mut().zip(tokens) {
-        if number.is_f64()
-            && let Some(integer) = integer(token).and_then(in_64_bits)
-        {
+        if !number.is_f64() {
+            continue;
+        }
+        if let Some(integer) = integer(token).and_then(in_64_bits) {
             *number = integer;
+        } else if number.as_f64() == Some(0.0) && !is_zero(token) {
+            // Too small for a float. It is no -0, which would pass for an integer.
+            *number = Number::from_f64(0.0).unwrap_or_else(|| 0.into());
         }
     }
 }
@@ -58,6 +62,11 @@ impl<'a> Iterator for Tokens<'a> {
 
 fn is_part(byte: u8) -> bool {
     byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E')
+}
+
+/// Whether a number token has no digit but zeros before its exponent.
+fn is_zero(token: &[u8]) -> bool {
+    token.iter().take_while(|byte| !matches!(byte, b'e' | b'E')).all(|byte| matches!(byte, b'-' | b'0' | b'.'))
 }
 
 /// The integer that a number token stands for; `None` if it has a fraction, is -0, or is far from 64 bits.

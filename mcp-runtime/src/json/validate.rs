@@ -89,10 +89,7 @@ impl<'a> jsonschema::json::Node<'a, Documents> for Node<'a> {
     }
 
     fn equals_value(&self, expected: &Value) -> bool {
-        match (self.document.text_at(self.at), expected) {
-            (Some(text), Value::String(expected)) => text == expected,
-            _ => jsonschema::json::cmp::equal(&(*self).to_value(), expected),
-        }
+        equal(*self, expected)
     }
 
     fn to_value(&self) -> Cow<'a, Value> {
@@ -101,6 +98,27 @@ impl<'a> jsonschema::json::Node<'a, Documents> for Node<'a> {
 
     fn identity(&self) -> Option<NodeIdentity> {
         Some(NodeIdentity::tagged(std::ptr::from_ref(self.document).addr(), self.at))
+    }
+}
+
+/// Equality as JSON Schema has it: numbers by what they are worth, members in any order. Nothing is copied.
+fn equal(node: Node<'_>, expected: &Value) -> bool {
+    match (node.kind(), expected) {
+        (Kind::Null, Value::Null) => true,
+        (Kind::Bool(value), Value::Bool(expected)) => value == *expected,
+        (Kind::Number(number), Value::Number(expected)) => jsonschema::json::cmp::equal_numbers(&number, expected),
+        (Kind::Text(text), Value::String(expected)) => text == expected,
+        (Kind::List(items), Value::Array(expected)) => {
+            ExactSizeIterator::len(&items) == expected.len()
+                && items.zip(expected).all(|(item, expected)| equal(item, expected))
+        }
+        (Kind::Object(members), Value::Object(expected)) => {
+            let is_there = |(name, expected): (&String, &Value)| {
+                Members::get(&members, name).is_some_and(|value| equal(value, expected))
+            };
+            ExactSizeIterator::len(&members) == expected.len() && expected.iter().all(is_there)
+        }
+        _ => false,
     }
 }
 

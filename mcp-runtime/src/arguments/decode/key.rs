@@ -12,8 +12,9 @@ macro_rules! keys_that_are_parsed {
     ($($method:ident $visit:ident $ty:ty),*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
             match self.0.parse::<$ty>() {
-                Ok(key) => visitor.$visit(key),
-                Err(_) => visitor.visit_borrowed_str(self.0),
+                // In its one spelling: of two, one would take the other's place.
+                Ok(key) if key.to_string() == self.0 => visitor.$visit(key),
+                _ => visitor.visit_borrowed_str(self.0),
             }
         }
     )*};

@@ -277,6 +277,15 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_is_a_number_has_one_spelling() {
+        type Numbered = BTreeMap<i32, u8>;
+        assert_eq!(decoded::<Numbered>(Some(json!({"5": 1, "-7": 2}))), Ok([(5, 1), (-7, 2)].into()));
+        for name in ["05", "+5", "-0", " 5", "5.0", ""] {
+            assert!(decoded::<Numbered>(Some(json!({"5": 1, name: 2}))).is_err(), "{name}");
+        }
+    }
+
+    #[test]
     fn a_list_is_taken_whole() {
         assert!(decoded::<(u8, u8)>(Some(json!([1, 2, 3]))).is_err());
         assert_eq!(decoded::<(u8, u8)>(Some(json!([1, 2]))), Ok((1, 2)));

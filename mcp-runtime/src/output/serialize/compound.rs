@@ -169,7 +169,10 @@ impl<'a, 'b> Object<'a, 'b> {
             value.serialize(serde_json::value::Serializer).map_err(|error| Problem::Invalid(error.to_string()))?;
         let text = text.as_str().ok_or_else(|| Problem::Invalid("raw JSON is no text".to_owned()))?;
         let Within { state, path, depth, .. } = &mut self.within;
-        state.count(text.len())?;
+        // It is counted as it is taken apart.
+        if text.len() as u64 > state.bounds.max_bytes {
+            return Err(Problem::TooLarge);
+        }
         Cleaner { state, path, depth: *depth }.raw(text)
     }
 

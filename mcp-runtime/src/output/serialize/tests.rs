@@ -284,6 +284,10 @@ fn json_that_is_text_already_is_taken_apart() {
     assert!(refused(&Precise { number: "12, 13" }).contains("trailing"));
     assert_eq!(refused(&Forged { first: "1", second: "2" }), "raw JSON with more than a text");
     assert_eq!(refused(&Empty {}), "raw JSON without a text");
+
+    let long = raw(&format!("[\"{}\"]", "x".repeat(600)));
+    assert!(to_clean(&long, &OutputBounds::new(700)).is_ok(), "it is counted once");
+    assert!(matches!(to_clean(&long, &OutputBounds::new(600)), Err(Problem::TooLarge)));
 }
 
 /// Passes over the error of its first item.

@@ -51,7 +51,7 @@ use crate::arguments::{is_flattened, shown};
 use crate::config::Redaction;
 use crate::error::Failure;
 use crate::hex;
-use crate::json::{Document, Kind, Node};
+use crate::json::{Document, Kind, Members, Node};
 use crate::record::{Digest, Redacted};
 use crate::spec::{ArgumentSpec, Rule};
 
@@ -147,16 +147,16 @@ impl Redactor {
 
     /// Takes the values of declared arguments out of a failure: `secret` ones out of what the caller reads, both out of
     /// the cause. A cause is cut at 16 KiB before that.
-    pub(crate) fn scrub(&self, failure: &mut Failure, sent: &Document<'_>, arguments: &[ArgumentSpec]) {
+    pub(crate) fn scrub(&self, failure: &mut Failure, sent: &Members<'_>, arguments: &[ArgumentSpec]) {
         let mut values = Vec::new();
         let named = |name: &str| arguments.iter().any(|argument| argument.name == name && !is_flattened(argument));
         // Where there are too many, those that the caller must not read come first.
         for wanted in [Privacy::Secret, Privacy::Pii] {
             for argument in arguments.iter().filter(|argument| Privacy::of(argument) == wanted) {
                 if is_flattened(argument) {
-                    let others = sent.members().filter(|(name, _)| !named(name));
+                    let others = sent.clone().filter(|(name, _)| !named(name));
                     others.for_each(|(_, value)| literals(value, wanted, &mut values));
-                } else if let Some(value) = sent.members().get(argument.name) {
+                } else if let Some(value) = sent.get(argument.name) {
                     literals(value, wanted, &mut values);
                 }
             }

@@ -216,7 +216,7 @@ fn a_failure_holds_no_value_that_is_declared() {
     let sent = object(json!({"email": "Carol Smith", "password": {"p": ["hunter2", 481_516]}, "text": "Elm Street"}));
     let mut failure = Failure::internal("no row for Carol Smith with hunter2/481516 in Elm Street; mail c@example.com");
     failure.message = "hunter2 is not the password of Carol Smith".into();
-    redactor.scrub(&mut failure, &sent, ARGUMENTS);
+    redactor.scrub(&mut failure, &sent.members(), ARGUMENTS);
     assert_eq!(failure.message, "[secret] is not the password of Carol Smith");
     let cause = failure.cause.unwrap();
     assert!(!cause.contains("Carol") && !cause.contains("hunter2") && !cause.contains("481516"), "{cause}");
@@ -237,7 +237,7 @@ fn what_is_secret_is_found_in_any_spelling_and_in_flattened_arguments() {
     {
         let mut failure = Failure::internal(format!("cause {shown}"));
         failure.message = format!("message {shown}").into();
-        keyed(7).scrub(&mut failure, &sent, arguments);
+        keyed(7).scrub(&mut failure, &sent.members(), arguments);
         let cause = failure.cause.unwrap();
         for text in [&*failure.message, cause.as_str()] {
             assert!(text.contains("[secret]") && !text.contains("word") && !text.contains("1000000"), "{text}");

@@ -1,6 +1,7 @@
 //! The body of an answer, and what it holds until it is sent.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -12,14 +13,12 @@ use http_body_util::combinators::BoxBody;
 use super::places::Taken;
 
 /// The body of an answer. Nearly every one is whole, and then there is nothing around its bytes.
-#[derive(Debug)]
 pub(crate) struct Outgoing {
     content: Content,
     /// Given back at the end.
     place: Option<Taken>,
 }
 
-#[derive(Debug)]
 enum Content {
     Whole(Bytes),
     Stream(BoxBody<Bytes, Infallible>),
@@ -42,6 +41,13 @@ impl Outgoing {
             Self { content: Content::Stream(body), place: None } => body,
             whole => whole.boxed(),
         }
+    }
+}
+
+/// What stands in it is its caller's.
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing").field("whole", &self.is_whole()).field("place", &self.place).finish_non_exhaustive()
     }
 }
 

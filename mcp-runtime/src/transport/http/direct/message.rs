@@ -16,6 +16,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use self::skip::Skip;
+use crate::gate::SMALL;
 use crate::json::read::{self as strict, Reading};
 use crate::json::{Document, Kind};
 
@@ -101,7 +102,8 @@ pub(super) fn read(body: &[u8]) -> Option<Message<'_>> {
         plain = false;
     }
     let arguments = match arguments {
-        Some(read) => Some(read.exact().or_else(|| exact_arguments(text))?),
+        // Their text may have to say what a number is.
+        Some(read) => Some(read.exact().or_else(|| strict::document(arguments_text(text)?).ok())?),
         None => None,
     };
     let arguments = match arguments.as_ref().map(|arguments| arguments.root().kind()) {
@@ -114,8 +116,14 @@ pub(super) fn read(body: &[u8]) -> Option<Message<'_>> {
     Some(Message { id: top.id, method: top.method, name, arguments, traceparent, tracestate, plain })
 }
 
-/// The arguments of a good message by themselves, where their text has to say what a number is.
-fn exact_arguments(text: &str) -> Option<Document<'_>> {
+/// Whether the text of a good message's arguments is small; of no arguments it is.
+pub(super) fn has_small_arguments(body: &[u8]) -> bool {
+    let is_small = |text: &str| arguments_text(text).is_none_or(|arguments| arguments.len() <= SMALL);
+    body.len() <= SMALL || std::str::from_utf8(body).is_ok_and(is_small)
+}
+
+/// The text of a good message's arguments.
+fn arguments_text(text: &str) -> Option<&str> {
     #[derive(Deserialize)]
     struct Message<'a> {
         #[serde(borrow)]
@@ -127,7 +135,7 @@ fn exact_arguments(text: &str) -> Option<Document<'_>> {
         arguments: &'a RawValue,
     }
     let message: Message<'_> = serde_json::from_str(text).ok()?;
-    strict::document(message.params.arguments.get()).ok()
+    Some(message.params.arguments.get())
 }
 
 /// A key, borrowed where it has no escapes.

@@ -117,7 +117,7 @@ impl Direct {
             self.open.load(Ordering::Relaxed) && message.plain && !known.is_some_and(|known| known.contextual);
         match message.method {
             _ if !is_open => None,
-            Method::Call => Some(self.call(message, caller, recording).await),
+            Method::Call => Some(self.call(message, body, caller, recording).await),
             Method::List => {
                 let listed = self.listed.as_ref()?;
                 Some(self.charged(&message, caller, recording, || listed.answer(&message, caller)))
@@ -133,8 +133,15 @@ impl Direct {
         if message.method == Method::Call { self.known.get(&*message.name) } else { None }
     }
 
-    async fn call(&self, mut message: Message<'_>, caller: &Arc<Caller>, recording: &Recording) -> Answer {
-        let read = message.arguments.take();
+    async fn call(
+        &self,
+        mut message: Message<'_>,
+        body: &Bytes,
+        caller: &Arc<Caller>,
+        recording: &Recording,
+    ) -> Answer {
+        let is_small = message::has_small_arguments(body);
+        let read = message.arguments.take().map(|read| (read, is_small));
         let id = message.id_text();
         let request = Request {
             tool: &message.name,

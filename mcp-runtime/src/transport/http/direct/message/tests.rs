@@ -47,6 +47,17 @@ fn arguments_are_exact() {
 }
 
 #[test]
+fn arguments_are_small_or_not_whatever_stands_beside_them() {
+    let filler = "x".repeat(SMALL);
+    let beside = call(&format!(r#""name":"a","arguments":{{"x":1}},"other":"{filler}",{META}"#));
+    assert!(has_small_arguments(beside.as_bytes()));
+    let large = call(&format!(r#""name":"a","arguments":{{"x":"{filler}"}},{META}"#));
+    assert!(!has_small_arguments(large.as_bytes()));
+    let none = call(&format!(r#""name":"a","other":"{filler}",{META}"#));
+    assert!(has_small_arguments(none.as_bytes()));
+}
+
+#[test]
 fn the_order_of_members_does_not_matter() {
     let text =
         format!(r#" {{ "params" : {{ {META} , "name":"a" }}, "method":"tools/call","id":"x","jsonrpc":"2.0"}} "#);
