@@ -1,6 +1,7 @@
 //! The steps of a call by themselves, for the benchmark that adds them up. Nothing of a server goes through here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use http::request::Parts;
@@ -107,6 +108,11 @@ impl<'g> Steps<'g> {
         recording.call(Some(tool.spec.name), "1");
         recording.edit(|record| self.gate.record_arguments(record, &sent.0, tool));
         recording.decide(CallRecord::OK);
+    }
+
+    /// Waits until the sinks have let go of every record.
+    pub fn settle(&self) {
+        self.gate.sinks.flush(Duration::from_secs(1));
     }
 
     /// Writes an answer as HTTP sends it.

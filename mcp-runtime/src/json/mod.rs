@@ -231,15 +231,29 @@ fn span(start: usize, end: usize) -> Result<Span, TooLong> {
 }
 
 impl<'d> Node<'d> {
+    /// What a string says; nothing of another value.
+    pub(crate) fn text(self) -> &'d str {
+        self.document.text_at(self.at).unwrap_or_default()
+    }
+
     pub(crate) fn kind(self) -> Kind<'d> {
         let parts = |extent: &Extent| Parts { document: self.document, at: self.at + 1, left: extent.length };
         match self.document.entry(self.at) {
             Entry::Null => Kind::Null,
             Entry::Bool(value) => Kind::Bool(*value),
             Entry::Number(number) => Kind::Number(number),
-            Entry::Here(_) | Entry::Aside(_) => Kind::Text(self.document.text_at(self.at).unwrap_or_default()),
+            Entry::Here(_) | Entry::Aside(_) => Kind::Text(self.text()),
             Entry::List(extent) => Kind::List(Items(parts(extent))),
             Entry::Object(extent) => Kind::Object(Members(parts(extent))),
+        }
+    }
+
+    /// A string as it stands in the text, with its quotes, where that is all there is to it: JSON has no other way to write
+    /// one without escapes.
+    pub(crate) fn plain_string(self) -> Option<&'d str> {
+        match self.document.entry(self.at) {
+            Entry::Here(span) => self.document.text.get(span.start.checked_sub(1)? as usize..span.end as usize + 1),
+            _ => None,
         }
     }
 
@@ -342,6 +356,17 @@ impl<'d> Members<'d> {
     pub(crate) fn first(mut self, count: usize) -> Self {
         self.0.left = self.0.left.min(u32::try_from(count).unwrap_or(u32::MAX));
         self
+    }
+
+    /// With the names as nodes.
+    pub(crate) fn nodes(self) -> impl Iterator<Item = (Node<'d>, Node<'d>)> {
+        let Parts { document, at, left } = self.0;
+        let mut at = at;
+        (0..left).map(move |_| {
+            let (name, value) = (at, at + 1);
+            at = document.behind(value);
+            (Node { document, at: name }, Node { document, at: value })
+        })
     }
 
     pub(crate) fn to_map(&self) -> Map<String, Value> {

@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::Deserializer;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+#[cfg(any(test, feature = "jwt"))]
+use serde_json::Map;
+use serde_json::{Number, Value};
 
 use super::{Document, Entry, Kind, Names, TooLong, number, span};
 
@@ -63,6 +65,7 @@ pub(crate) fn value(text: &str) -> Result<Value, Malformed> {
 ///
 /// # Errors
 /// As [`object`].
+#[cfg(any(test, feature = "jwt"))]
 pub(crate) fn map(text: &str) -> Result<Map<String, Value>, Malformed> {
     object(text).map(|document| document.members().to_map())
 }

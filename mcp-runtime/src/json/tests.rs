@@ -171,3 +171,16 @@ fn an_object_of_many_members_is_read_in_good_time() {
     assert_eq!(read::document(&text).unwrap().members().len(), MAX_NODES);
     assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
 }
+
+#[test]
+fn a_string_is_copied_where_its_text_is_all_there_is_to_it() {
+    let text = r#"{"a b":["é","\n","\u0041",""],"\t":1}"#;
+    let document = read::document(text).unwrap();
+    let names: Vec<_> = document.members().nodes().map(|(name, _)| name.plain_string()).collect();
+    assert_eq!(names, [Some("\"a b\""), None]);
+    let Some(Kind::List(items)) = document.members().get("a b").map(Node::kind) else { panic!("a list") };
+    let copied: Vec<_> = items.map(Node::plain_string).collect();
+    assert_eq!(copied, [Some("\"é\""), None, None, Some("\"\"")]);
+    assert!(Document::of(&json!("aside")).root().plain_string().is_none());
+    assert_eq!(written(&json!("x")).root().plain_string(), Some("\"x\""));
+}

@@ -137,9 +137,15 @@ impl Writer {
     /// A text in which what would be invisible is spelt out. Control characters of ASCII are left to JSON, which escapes
     /// them all but one.
     fn visible(&mut self, text: &str) {
+        // Most are short, of printable ASCII, and need no escape.
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
+            self.text.push(b'"');
+            self.text.extend_from_slice(text.as_bytes());
+            self.text.push(b'"');
+            return;
+        }
         let hidden = |c: char| c == '\u{7f}' || (!c.is_ascii() && is_hidden(c));
-        let seen = text.bytes().all(|byte| byte.is_ascii() && byte != 0x7F) || !text.chars().any(hidden);
-        if seen {
+        if !text.chars().any(hidden) {
             return string(&mut self.text, text);
         }
         let mut shown = String::with_capacity(text.len() * 2);
@@ -162,7 +168,7 @@ pub(super) fn canonical(value: Node<'_>, to: &mut Vec<u8>) {
         Kind::Bool(true) => to.extend_from_slice(b"true"),
         Kind::Bool(false) => to.extend_from_slice(b"false"),
         Kind::Number(value) => number(to, value),
-        Kind::Text(text) => string(to, text),
+        Kind::Text(_) => text(value, to),
         Kind::List(values) => {
             to.push(b'[');
             for (index, value) in values.enumerate() {
@@ -179,18 +185,27 @@ pub(super) fn canonical(value: Node<'_>, to: &mut Vec<u8>) {
 
 /// As [`canonical`], for an object.
 pub(super) fn canonical_object(members: Members<'_>, to: &mut Vec<u8>) {
-    let mut sorted: SmallVec<[(&str, Node<'_>); 16]> = members.collect();
-    sorted.sort_unstable_by_key(|(name, _)| *name);
+    let mut sorted: SmallVec<[(&str, Node<'_>, Node<'_>); 16]> =
+        members.nodes().map(|(name, value)| (name.text(), name, value)).collect();
+    sorted.sort_unstable_by_key(|(text, ..)| *text);
     to.push(b'{');
-    for (index, (name, value)) in sorted.into_iter().enumerate() {
+    for (index, (_, name, value)) in sorted.into_iter().enumerate() {
         if index > 0 {
             to.push(b',');
         }
-        string(to, name);
+        text(name, to);
         to.push(b':');
         canonical(value, to);
     }
     to.push(b'}');
+}
+
+/// A string, copied where it needs nothing else.
+fn text(node: Node<'_>, to: &mut Vec<u8>) {
+    match node.plain_string() {
+        Some(plain) => to.extend_from_slice(plain.as_bytes()),
+        None => string(to, node.text()),
+    }
 }
 
 /// A number, as `serde_json` writes it.
