@@ -73,9 +73,17 @@ pub(crate) fn programs() -> Result<(PathBuf, PathBuf)> {
 /// `cargo xtask bench call`: the steps of a call in process.
 pub(crate) fn steps() -> Result {
     let folder = target(&dependencies::metadata()?)?.join("benches");
-    let mut run = child::cargo();
-    run.args(["run", "--release", "--quiet", "-p", "bench-call", "--target-dir"]).arg(&folder);
-    child::run(run.current_dir(root().join("benches")))
+    let counts = folder.join("allocations.txt");
+    let run = |features: &[&str]| {
+        let mut run = child::cargo();
+        run.args(["run", "--release", "--quiet", "-p", "bench-call", "--target-dir"]).arg(&folder).args(features);
+        run.current_dir(root().join("benches")).env("ALLOCATIONS", &counts);
+        run
+    };
+    let _ = std::fs::remove_file(&counts);
+    // First the counts, which weigh on the times, then the times, beside those counts.
+    child::run(run(&["--features", "counted"]).stdout(Stdio::null()))?;
+    child::run(&mut run(&[]))
 }
 
 /// A server that waits for its turns.
