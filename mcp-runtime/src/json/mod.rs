@@ -3,7 +3,7 @@
 //! Every call reads one value and writes another. Neither is kept: arguments are checked, decoded and recorded, answers are
 //! checked and sent as the text that they are. So a value is not built of tables and strings of its own, but noted down as
 //! a flat list of [`Entry`]s beside its text: a name or a string is a span of that text, or of a second one for what the
-//! text has escapes in. One value takes an allocation or two, whatever its size.
+//! text has escapes in. One value takes an allocation or two, and further ones as they grow.
 //!
 //! [`read`] makes a [`Document`] of a text, strictly; [`write`] makes one while it is written; [`validate`] lets a
 //! compiled schema look at it.
