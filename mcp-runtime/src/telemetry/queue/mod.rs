@@ -130,15 +130,17 @@ impl Queued {
             shared.lost.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        // Let go of behind the lock.
-        let _spent = state.spent.pop();
         state.records.push_back(Arc::clone(record));
         // Half full is early enough: a queue that is smaller than what comes in a tick would lose records.
-        if state.asleep || state.records.len() == shared.half() {
-            state.asleep = false;
-            drop(state);
+        let wakes = state.asleep || state.records.len() == shared.half();
+        state.asleep &= !wakes;
+        let spent = state.spent.pop();
+        drop(state);
+        if wakes {
             shared.filled.notify_one();
         }
+        // Nobody waits for this.
+        drop(spent);
     }
 
     /// Waits until the sink has written everything that came so far, within a time. Whether it has.
@@ -288,8 +290,9 @@ impl Worker {
             }
             self.log(ending);
             let mut state = self.shared.state();
-            batch.truncate(BATCH.saturating_sub(state.spent.len()));
-            state.spent.append(&mut batch);
+            // As many as stand for one batch; what is more goes with `batch`, behind the lock.
+            let room = BATCH.saturating_sub(state.spent.len()).min(batch.len());
+            state.spent.extend(batch.drain(..room));
             if last {
                 state.tried = state.tried.max(flush);
                 if is_flushed {
@@ -297,7 +300,9 @@ impl Worker {
                 }
             }
             self.shared.changed(&state);
-            if ending && last && state.records.is_empty() {
+            let is_over = ending && last && state.records.is_empty();
+            drop(state);
+            if is_over {
                 break;
             }
         }
@@ -340,11 +345,15 @@ impl Worker {
                 self.shared.changed(&state);
                 return Work { batch, last: !self.behind, flush: state.flush, ending: state.ending };
             }
-            state.asleep = quiet >= IDLE;
-            if state.asleep {
+            if quiet >= IDLE && !state.spent.is_empty() {
                 // Nobody brings more, and so nobody takes these.
-                state.spent = Vec::new();
+                let spent = std::mem::take(&mut state.spent);
+                drop(state);
+                drop(spent);
+                state = self.shared.state();
+                continue;
             }
+            state.asleep = quiet >= IDLE;
             let time = match TICK.saturating_sub(quiet) {
                 _ if state.asleep => FLUSH,
                 Duration::ZERO => TICK,

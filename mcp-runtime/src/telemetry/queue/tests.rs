@@ -181,6 +181,26 @@ fn records_without_a_pause_are_let_go_of_once_a_tick() {
 }
 
 #[test]
+fn records_that_are_written_are_let_go_of() {
+    let (sink, _, tokens) = Held::new();
+    drop(tokens);
+    let queue = Queued::start(Box::new(sink), 100_000, None).unwrap();
+    let records: Vec<_> = (0..3 * BATCH).map(|_| record("A")).collect();
+    records.iter().for_each(|record| queue.push(record));
+    assert!(queue.flush(LONG));
+    let held = || records.iter().filter(|record| Arc::strong_count(record) > 1).count();
+    assert!(held() <= BATCH, "{} are kept for calls to come", held());
+    let end = Instant::now() + LONG;
+    while held() > 0 && Instant::now() < end {
+        std::thread::sleep(TICK);
+    }
+    assert_eq!(held(), 0, "no calls come");
+    queue.push(&record("B"));
+    assert!(queue.flush(LONG));
+    assert_eq!(counts(&queue), (3 * BATCH as u64 + 1, 0));
+}
+
+#[test]
 fn a_sink_that_sleeps_is_woken() {
     let (mut sink, heard, _) = Held::new();
     sink.tokens = None;
