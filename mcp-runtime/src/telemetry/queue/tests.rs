@@ -186,7 +186,9 @@ fn records_that_are_written_are_let_go_of() {
     drop(tokens);
     let queue = Queued::start(Box::new(sink), 100_000, None).unwrap();
     let records: Vec<_> = (0..3 * BATCH).map(|_| record("A")).collect();
-    records.iter().for_each(|record| queue.push(record));
+    for record in &records {
+        queue.push(record);
+    }
     assert!(queue.flush(LONG));
     let held = || records.iter().filter(|record| Arc::strong_count(record) > 1).count();
     assert!(held() <= BATCH, "{} are kept for calls to come", held());
