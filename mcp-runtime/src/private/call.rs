@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
+
 use super::Refused;
 use crate::caller::Caller;
 use crate::context::CallContext;
@@ -28,10 +30,22 @@ impl<D: Into<Denied>> Verdict for core::result::Result<(), D> {
     }
 }
 
+/// The state of a call, with its type out of the compiler's sight: every tool's future holds it, and for each the compiler
+/// proves that it can move between threads, through every field of every type that it holds. Of this one it knows.
+pub(crate) trait State: Send + Sync {
+    fn of_call(&self) -> &CallState;
+}
+
+impl State for CallState {
+    fn of_call(&self) -> &CallState {
+        self
+    }
+}
+
 /// A call that the gate has not let through yet: it holds the server and shows nothing of it.
 pub struct Call<'a, S: 'static> {
     server: &'a Arc<S>,
-    state: &'a CallState,
+    state: &'a dyn State,
 }
 
 impl<S> Clone for Call<'_, S> {
@@ -42,7 +56,7 @@ impl<S> Clone for Call<'_, S> {
 impl<S> Copy for Call<'_, S> {}
 
 impl<'a, S> Call<'a, S> {
-    pub(crate) fn new(server: &'a Arc<S>, state: &'a CallState) -> Self {
+    pub(crate) fn new(server: &'a Arc<S>, state: &'a dyn State) -> Self {
         Self { server, state }
     }
 
@@ -51,7 +65,7 @@ impl<'a, S> Call<'a, S> {
     /// # Errors
     /// The gate has not admitted the call, or the tool has a guard that was not asked.
     pub fn admitted(self) -> core::result::Result<Admitted<'a, S>, Refused> {
-        self.state.enter(false)?;
+        self.state.of_call().enter(false)?;
         Ok(Admitted { server: self.server, state: self.state })
     }
 
@@ -59,23 +73,29 @@ impl<'a, S> Call<'a, S> {
     ///
     /// # Errors
     /// The gate has not admitted the call, or the guard denied it.
-    pub async fn guarded<F>(
+    pub fn guarded<'g, F>(
         self,
-        guard: impl FnOnce(&'a Caller) -> F + Send,
-    ) -> core::result::Result<Admitted<'a, S>, Refused>
+        guard: impl FnOnce(&'a Caller) -> F + Send + 'g,
+    ) -> BoxFuture<'g, core::result::Result<Admitted<'a, S>, Refused>>
     where
-        F: Future<Output: Verdict> + Send,
+        'a: 'g,
+        S: Send + Sync,
+        F: Future<Output: Verdict> + Send + 'g,
     {
-        self.state.enter(true)?;
-        self.state.ask(async move { guard(&self.state.caller).await.verdict() }).await?;
-        Ok(Admitted { server: self.server, state: self.state })
+        // Boxed, so that what it holds is proved to move between threads here, and not in every tool.
+        Box::pin(async move {
+            let state = self.state.of_call();
+            state.enter(true)?;
+            state.ask(async move { guard(&state.caller).await.verdict() }).await?;
+            Ok(Admitted { server: self.server, state: self.state })
+        })
     }
 }
 
 /// Proof that the gate let this call through. Only [`Call`] makes it, and only after the gate said so.
 pub struct Admitted<'a, S: 'static> {
     server: &'a Arc<S>,
-    pub(super) state: &'a CallState,
+    state: &'a dyn State,
 }
 
 impl<S> Clone for Admitted<'_, S> {
@@ -93,25 +113,30 @@ impl<'a, S: Send + Sync + 'static> Admitted<'a, S> {
 
     /// Who calls.
     pub fn caller(self) -> &'a Caller {
-        &self.state.caller
+        &self.state.of_call().caller
     }
 
     /// The call's id, cancellation and way back to the client.
     pub fn context(self) -> &'a CallContext {
-        &self.state.context
+        &self.state.of_call().context
+    }
+
+    pub(super) fn state(self) -> &'a CallState {
+        self.state.of_call()
     }
 
     /// Runs a plain `fn` on the capped blocking pool.
     ///
     /// # Errors
     /// The pool is full, or the function panicked.
-    pub async fn blocking<R: Send + 'static>(
+    pub fn blocking<R: Send + 'static>(
         self,
         tool: impl FnOnce(&S, &Caller, &CallContext) -> R + Send + 'static,
-    ) -> core::result::Result<R, Refused> {
+    ) -> BoxFuture<'a, core::result::Result<R, Refused>> {
         let server = Arc::clone(self.server);
-        let caller = Arc::clone(&self.state.caller);
-        let context = self.state.context.clone();
-        self.state.blocking(move || tool(&server, &caller, &context)).await
+        let state = self.state.of_call();
+        let caller = Arc::clone(&state.caller);
+        let context = state.context.clone();
+        Box::pin(state.blocking(move || tool(&server, &caller, &context)))
     }
 }

@@ -96,8 +96,8 @@ impl<R> Returned<R> {
     ///
     /// # Errors
     /// The tool's own error, or an output that cannot be sent.
-    pub fn answer<S>(self, admitted: Admitted<'_, S>, value: R) -> Outcome {
-        (self.answer)(value, admitted.state)
+    pub fn answer<S: Send + Sync + 'static>(self, admitted: Admitted<'_, S>, value: R) -> Outcome {
+        (self.answer)(value, admitted.state())
     }
 }
 
