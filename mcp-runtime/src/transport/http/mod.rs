@@ -31,7 +31,7 @@ mod watched;
 
 #[cfg(feature = "prometheus")]
 pub(crate) use hosts::Hosts;
-#[cfg(feature = "cli")]
+#[cfg(all(feature = "cli", feature = "prometheus"))]
 pub(crate) use listener::bind_by;
 pub use listener::{BindError, bind, serve};
 pub use service::HttpService;
