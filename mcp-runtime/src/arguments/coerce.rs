@@ -13,6 +13,10 @@ use crate::json::read;
 /// The longest string that is read as an array or an object, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
 
+/// How long all of them together are at the most, in bytes: what is read of them has fewer parts than that, whatever the
+/// arguments had before.
+const MAX_BYTES_IN_ALL: usize = 4 * MAX_BYTES;
+
 /// How deep such an array or object is nested at the most.
 const MAX_DEPTH: usize = 32;
 
@@ -25,10 +29,11 @@ pub(super) fn coerce(
     let document = Schemas(published);
     let Some(properties) = published.get("properties").and_then(Value::as_object) else { return Vec::new() };
     let mut coerced = Vec::new();
+    let mut left = MAX_BYTES_IN_ALL;
     for (name, value) in arguments {
         if let Some(schema) = properties.get(name)
             && !is_kept(name)
-            && visit(value, &[schema], document)
+            && visit(value, &[schema], document, &mut left)
         {
             coerced.push(name.clone());
         }
@@ -36,12 +41,12 @@ pub(super) fn coerce(
     coerced
 }
 
-/// Whether anything in the value was turned.
-fn visit<'a>(value: &mut Value, schemas: &[&'a Value], document: Schemas<'a>) -> bool {
+/// Whether anything in the value was turned. Arrays and objects may take so many bytes that are `left`.
+fn visit<'a>(value: &mut Value, schemas: &[&'a Value], document: Schemas<'a>, left: &mut usize) -> bool {
     match value {
         Value::String(text) => {
             let admitted = schemas.iter().map(|schema| document.kinds(schema)).fold(Kinds::NONE, Kinds::or);
-            match turned(text, admitted) {
+            match turned(text, admitted, left) {
                 Some(turned) => {
                     *value = turned;
                     true
@@ -51,18 +56,18 @@ fn visit<'a>(value: &mut Value, schemas: &[&'a Value], document: Schemas<'a>) ->
         }
         Value::Array(values) => values.iter_mut().enumerate().fold(false, |turned, (index, value)| {
             let schemas = document.item(schemas, index);
-            visit(value, &schemas, document) | turned
+            visit(value, &schemas, document, left) | turned
         }),
         Value::Object(map) => map.iter_mut().fold(false, |turned, (name, value)| {
             let schemas = document.property(schemas, name);
-            visit(value, &schemas, document) | turned
+            visit(value, &schemas, document, left) | turned
         }),
         _ => false,
     }
 }
 
 /// What a string stands for where these kinds are admitted.
-fn turned(text: &str, admitted: Kinds) -> Option<Value> {
+fn turned(text: &str, admitted: Kinds, left: &mut usize) -> Option<Value> {
     if admitted.meet(Kinds::STRING) {
         return None;
     }
@@ -73,8 +78,8 @@ fn turned(text: &str, admitted: Kinds) -> Option<Value> {
             _ => None,
         },
         (b'-' | b'0'..=b'9', _) => number(text, admitted),
-        (b'[', b']') if admitted.meet(Kinds::ARRAY) => structure(text),
-        (b'{', b'}') if admitted.meet(Kinds::OBJECT) => structure(text),
+        (b'[', b']') if admitted.meet(Kinds::ARRAY) => structure(text, left),
+        (b'{', b'}') if admitted.meet(Kinds::OBJECT) => structure(text, left),
         _ => None,
     }
 }
@@ -101,10 +106,11 @@ fn number(text: &str, admitted: Kinds) -> Option<Value> {
     }
 }
 
-fn structure(text: &str) -> Option<Value> {
+fn structure(text: &str, left: &mut usize) -> Option<Value> {
     if text.len() > MAX_BYTES {
         return None;
     }
+    *left = left.checked_sub(text.len())?;
     read::value(text).ok().filter(|value| depth(value) <= MAX_DEPTH)
 }
 
@@ -121,6 +127,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn alone(text: &str, admitted: Kinds) -> Option<Value> {
+        let mut left = MAX_BYTES_IN_ALL;
+        turned(text, admitted, &mut left)
+    }
 
     #[test]
     fn each_kind_has_one_spelling() {
@@ -139,7 +150,7 @@ mod tests {
             ("[1,\"2\"]", json!([1, "2"])),
             ("{\"a\": [true]}", json!({"a": [true]})),
         ] {
-            assert_eq!(turned(text, all), Some(expected), "{text}");
+            assert_eq!(alone(text, all), Some(expected), "{text}");
         }
         for text in [
             "",
@@ -178,28 +189,35 @@ mod tests {
             "٣",
             "\u{feff}[1]",
         ] {
-            assert_eq!(turned(text, all), None, "{text:?}");
+            assert_eq!(alone(text, all), None, "{text:?}");
         }
     }
 
     #[test]
     fn what_the_schema_does_not_ask_for_stays() {
-        assert_eq!(turned("10", Kinds::INTEGER.or(Kinds::STRING)), None);
-        assert_eq!(turned("10", Kinds::ALL), None);
-        assert_eq!(turned("10", Kinds::BOOLEAN), None);
-        assert_eq!(turned("1.5", Kinds::INTEGER), None);
-        assert_eq!(turned("[1]", Kinds::OBJECT), None);
-        assert_eq!(turned("null", Kinds::NULL), None);
-        assert_eq!(turned("true", Kinds::INTEGER), None);
+        assert_eq!(alone("10", Kinds::INTEGER.or(Kinds::STRING)), None);
+        assert_eq!(alone("10", Kinds::ALL), None);
+        assert_eq!(alone("10", Kinds::BOOLEAN), None);
+        assert_eq!(alone("1.5", Kinds::INTEGER), None);
+        assert_eq!(alone("[1]", Kinds::OBJECT), None);
+        assert_eq!(alone("null", Kinds::NULL), None);
+        assert_eq!(alone("true", Kinds::INTEGER), None);
     }
 
     #[test]
     fn size_and_depth_are_bounded() {
         let deep = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
-        assert!(turned(&deep(MAX_DEPTH), Kinds::ARRAY).is_some());
-        assert!(turned(&deep(MAX_DEPTH + 1), Kinds::ARRAY).is_none());
-        assert!(turned(&deep(100_000), Kinds::ARRAY).is_none());
+        assert!(alone(&deep(MAX_DEPTH), Kinds::ARRAY).is_some());
+        assert!(alone(&deep(MAX_DEPTH + 1), Kinds::ARRAY).is_none());
+        assert!(alone(&deep(100_000), Kinds::ARRAY).is_none());
         let long = format!("[\"{}\"]", "x".repeat(MAX_BYTES));
-        assert!(turned(&long, Kinds::ARRAY).is_none());
+        assert!(alone(&long, Kinds::ARRAY).is_none());
+
+        let schema = json!({"properties": {"a": {"type": "array", "items": {"type": "array"}}}});
+        let numbers = format!("[{}0]", "0,".repeat(MAX_BYTES / 2 - 2));
+        let mut arguments = Map::from_iter([("a".to_owned(), Value::from(vec![numbers; 64]))]);
+        assert_eq!(coerce(&mut arguments, schema.as_object().unwrap(), |_| false), ["a"]);
+        let arrays = arguments["a"].as_array().unwrap().iter().filter(|item| item.is_array()).count();
+        assert_eq!(arrays, MAX_BYTES_IN_ALL / MAX_BYTES, "what they have together is bounded");
     }
 }
