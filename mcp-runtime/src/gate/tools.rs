@@ -48,6 +48,12 @@ pub enum StartError {
     /// The system gives no thread for the watchdog.
     #[error("no thread for the watchdog: {0}")]
     Watchdog(std::io::Error),
+    /// Numbers of JSON are kept as texts, in which no number of an argument could be read.
+    #[error(
+        "`serde_json` is built with its feature `arbitrary_precision`, with which no argument that is a number can be read; \
+         `cargo tree -e features -i serde_json` says which dependency turns it on"
+    )]
+    ArbitraryPrecision,
     /// The system gives no random numbers, so no key and no digest would be safe.
     #[error("the system gives no random numbers")]
     NoRandomness,
@@ -82,6 +88,9 @@ impl Tools {
     /// # Errors
     /// A configuration that does not fit the server, a tool that cannot be served.
     pub fn of<S: Server>(config: &Config) -> Result<Self, StartError> {
+        if crate::json::keeps_spelling() {
+            return Err(StartError::ArbitraryPrecision);
+        }
         let policy = Policy::new(const { &S::SPEC }, S::TOOLS.iter().map(|tool| &tool.spec), config)?;
         let mut entries = Vec::with_capacity(policy.tools.len());
         let mut last = None;

@@ -28,6 +28,12 @@ pub(crate) use validate::Documents;
 pub(crate) use validate::{Validator, compile};
 pub(crate) use write::{is_plain, string};
 
+/// Whether this build of `serde_json` keeps numbers as they are spelt: its feature `arbitrary_precision`, which any crate
+/// of a program turns on for all of them.
+pub(crate) fn keeps_spelling() -> bool {
+    serde_json::from_str::<Number>("1e2").is_ok_and(|number| number.to_string() != "100.0")
+}
+
 /// A value.
 #[derive(Clone, Default)]
 pub(crate) struct Document<'a> {

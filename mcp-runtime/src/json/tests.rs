@@ -133,6 +133,11 @@ proptest! {
 }
 
 #[test]
+fn numbers_are_no_texts_in_this_build() {
+    assert!(!keeps_spelling(), "a dependency turns on `arbitrary_precision` of serde_json");
+}
+
+#[test]
 fn members_can_be_added() {
     let mut document = read::document(r#"{"a":[1,{"b":"\n"}],"c":2}"#).unwrap();
     document.insert("d", &json!({"e": ["f"]}));
