@@ -38,7 +38,10 @@ pub(super) fn expected(kind: &ValidationErrorKind) -> String {
         ValidationErrorKind::Not { schema } if schema.get("const").is_some() => {
             format!("must not be {}", schema["const"])
         }
-        ValidationErrorKind::UniqueItems => "must not hold an item twice".to_owned(),
+        // Ours, so its kind is not known to the validator.
+        ValidationErrorKind::Custom { keyword, .. } if keyword == "uniqueItems" => {
+            "must not hold an item twice".to_owned()
+        }
         ValidationErrorKind::OneOfMultipleValid { .. } => {
             "matches more than one of the forms that the schema allows".to_owned()
         }

@@ -11,6 +11,7 @@
 mod names;
 mod number;
 pub(crate) mod read;
+mod unique;
 mod validate;
 pub(crate) mod write;
 

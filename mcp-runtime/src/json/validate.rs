@@ -6,6 +6,7 @@ use jsonschema::json::{Array, Json, NodeIdentity, Object};
 use jsonschema::{JsonType, PatternOptions};
 use serde_json::{Number, Value};
 
+use super::unique::unique_items;
 use super::{Document, Entry, Items, Kind, Members, Node};
 
 /// A schema for documents.
@@ -153,12 +154,13 @@ impl<'a> Array<'a, Documents> for Items<'a> {
     }
 }
 
-/// Compiles a schema: 2020-12, references inside of it only, formats asserted, patterns in linear time.
+/// Compiles a schema: 2020-12, references inside of it only, formats asserted, patterns and `uniqueItems` in linear time.
 pub(crate) fn compile<F: Json>(schema: &Value) -> Result<jsonschema::Validator<F>, String> {
     jsonschema::options_for::<F>()
         .with_draft(jsonschema::Draft::Draft202012)
         .should_validate_formats(true)
         .with_pattern_options(PatternOptions::regex())
+        .with_keyword("uniqueItems", unique_items::<F>)
         .build(schema)
         .map_err(|error| format!("the schema does not compile: {error}"))
 }
