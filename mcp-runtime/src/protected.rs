@@ -151,8 +151,9 @@ impl Protected {
         let credential = bearer_parts(credential).ok_or(StdioError::Refused(crate::auth::Refusal::Malformed))?;
         crate::auth::verify(&*authenticate, &credential).await.map_err(StdioError::Refused)?;
         let states = Arc::clone(&self.states);
-        let adapter = Adapter::new(Arc::clone(&self.gate), Arc::clone(&self.forward), self.config.http.list, states);
         let signals = Signals::default();
+        let (gate, forward) = (Arc::clone(&self.gate), Arc::clone(&self.forward));
+        let adapter = Adapter::new(gate, forward, self.config.http.list, states, signals.cut_off.clone());
         let (gate, drain) = (Arc::clone(&self.gate), self.config.http.drain_timeout);
         let session = Arc::new(SessionMark::new(self.gate.sinks(), Via::Stdio, None));
         let told = Arc::clone(&session);

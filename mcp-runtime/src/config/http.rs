@@ -65,7 +65,7 @@ pub struct Http {
     /// it is ended. 100 unless set.
     pub http2_resets: u32,
     /// How long requests that run may take to finish once the server stops; over stdio, once the client closes its end as
-    /// well. `"30s"` unless set.
+    /// well. Calls that take longer are cut off, and answered `CANCELLED`. `"30s"` unless set.
     #[serde(deserialize_with = "duration::one")]
     pub drain_timeout: Duration,
     /// Sessions at a time, for clients of the revisions before 2026-07-28; with 0 there are none, and such clients are

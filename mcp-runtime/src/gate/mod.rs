@@ -28,8 +28,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 
+#[cfg(any(feature = "http", feature = "stdio"))]
+use futures_util::future::{Either, select};
 use rmcp::model::ErrorCode;
 use tokio::sync::Semaphore;
+#[cfg(any(feature = "http", feature = "stdio"))]
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::__private::{Call, Prepared};
@@ -139,6 +143,16 @@ impl Gate {
 
     pub(crate) fn sinks(&self) -> &Arc<Sinks> {
         &self.sinks
+    }
+
+    /// As [`Gate::call`], until `cut_off`: then a call that still runs is dropped, and what its caller hears is that it was
+    /// cancelled.
+    #[cfg(any(feature = "http", feature = "stdio"))]
+    pub(crate) async fn call_until(&self, request: Request<'_>, cut_off: &CancellationToken) -> Decision {
+        match select(pin!(self.call(request)), pin!(cut_off.cancelled())).await {
+            Either::Left((decision, _)) => decision,
+            Either::Right(_) => Decision { outcome: Outcome::Failed(Box::new(run::cancelled())), quota: None },
+        }
     }
 
     /// Decides a call, runs it if it may run, and records it.

@@ -29,15 +29,13 @@ pub(super) async fn run(
     watch: &Watch<'_>,
 ) -> Result<Answer, Stop> {
     let mut call = watch.over(AssertUnwindSafe(call).catch_unwind());
-    let cancelled = std::pin::pin!(state.context.cancelled());
+    let given_up = std::pin::pin!(state.context.cancelled());
     // Asked after the tool was: a question is seen as soon as the tool waits for it.
     let suspended = std::pin::pin!(state.context.suspended());
-    let ran = match within(tool.timeout, select(&mut call, select(cancelled, suspended))).await {
+    let ran = match within(tool.timeout, select(&mut call, select(given_up, suspended))).await {
         Some(Either::Left((Ok(ran), _))) => ran.map_err(Stop::from),
         Some(Either::Left((Err(panic), _))) => Err(panicked(&state::panic_text(panic)).into()),
-        Some(Either::Right((Either::Left(_), _))) => {
-            Err(Failure::new(code::CANCELLED, "the call was cancelled").into())
-        }
+        Some(Either::Right((Either::Left(_), _))) => Err(cancelled().into()),
         Some(Either::Right((Either::Right((End::Failed(failure), _)), _))) => Err(failure.into()),
         Some(Either::Right((Either::Right((end, _)), _))) => Err(Stop::Asked(end)),
         None => Err(timed_out(tool, state).into()),
@@ -82,6 +80,11 @@ pub(super) fn suspended(end: End, client: Option<&Client>, recording: &Recording
             Outcome::InvalidState
         }
     }
+}
+
+/// What became of a call that nobody waits for any more, or that may not go on.
+pub(super) fn cancelled() -> Failure {
+    Failure::new(code::CANCELLED, "the call was cancelled")
 }
 
 fn timed_out(tool: &ToolPolicy, state: &CallState) -> Failure {

@@ -21,6 +21,7 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, Peer, RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{ErrorData, ServerHandler};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::exchange::Exchange;
 use super::forward::Forward;
@@ -40,14 +41,22 @@ pub(crate) struct Adapter {
     list: List,
     info: ServerConfig,
     states: Arc<StateKey>,
+    /// When calls that still run are cut off.
+    cut_off: CancellationToken,
     /// What the client of this connection wants to hear of.
     level: SharedLevel,
 }
 
 impl Adapter {
-    pub(crate) fn new(gate: Arc<Gate>, forward: Arc<dyn Forward>, list: List, states: Arc<StateKey>) -> Self {
+    pub(crate) fn new(
+        gate: Arc<Gate>,
+        forward: Arc<dyn Forward>,
+        list: List,
+        states: Arc<StateKey>,
+        cut_off: CancellationToken,
+    ) -> Self {
         let info = info(&gate, &*forward);
-        Self { gate, forward, list, info, states, level: SharedLevel::default() }
+        Self { gate, forward, list, info, states, cut_off, level: SharedLevel::default() }
     }
 
     /// The same for another connection.
@@ -188,7 +197,7 @@ impl ServerHandler for Adapter {
             via: exchange.via(),
             recording: Some(exchange.recording().clone()),
         };
-        let call = pin!(self.gate.call(request));
+        let call = pin!(self.gate.call_until(request, &self.cut_off));
         let decision = exchange.while_let_in(call).await.ok_or_else(let_go)?;
         exchange.decided(&decision);
         render::result(decision)

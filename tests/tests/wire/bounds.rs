@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use mcp_tests::http::{Connection, Request};
-use mcp_tests::message::call;
+use mcp_tests::message::{call, tool_error};
 use mcp_tests::process::eventually;
 use serde_json::{Value, json};
 
@@ -187,8 +187,9 @@ fn draining_has_an_end() {
     fixture.serving.terminate();
     assert!(fixture.serving.wait().success());
     assert_about(began.elapsed(), 500);
-    // Closed, or told so in time.
-    let answer = connection.receive();
-    assert!(answer.as_ref().is_none_or(|answer| !answer.body.contains("waited")), "{answer:?}");
+    let answer = connection.receive().unwrap();
+    assert_eq!((answer.status, &answer.json()["id"]), (200, &json!(1)), "it is told so: {answer:?}");
+    assert_eq!(tool_error(&answer.json())["code"], "CANCELLED");
     assert_eq!(fixture.site.trace(), ["started", "dropped"]);
+    assert_eq!(fixture.audit().wait_for(1)["outcome"], "CANCELLED");
 }

@@ -27,7 +27,7 @@ use super::watched::Watched;
 use crate::config;
 
 /// How long a client has to hear that a connection is at its end, and to finish what it was saying.
-const GOODBYE: Duration = Duration::from_secs(2);
+pub(super) const GOODBYE: Duration = Duration::from_secs(2);
 
 /// What every connection is held to.
 #[derive(Clone, Debug)]

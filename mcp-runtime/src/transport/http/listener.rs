@@ -107,6 +107,9 @@ pub(crate) async fn serve_by(
     stage.send_replace(Stage::Drain);
     if tokio::time::timeout(config.drain_timeout, stage.closed()).await.is_err() {
         tracing::warn!(target: "mcp_runtime::http", "some calls did not finish in time and are cut off");
+        service.cut_off();
+        // They are told so, if they listen.
+        let _ = tokio::time::timeout(connection::GOODBYE, stage.closed()).await;
     }
     stage.send_replace(Stage::CutOff);
 }

@@ -16,6 +16,7 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 use http_body_util::combinators::BoxBody;
+use tokio_util::sync::CancellationToken;
 
 use super::address::{Failures, Proxies};
 use super::backend::{Backend, Sender, Standing};
@@ -71,6 +72,8 @@ struct Inner {
     places: Places,
     bodies: body::Bounds,
     ready: AtomicBool,
+    /// Cancels the calls that run.
+    cut_off: CancellationToken,
 }
 
 impl HttpService {
@@ -82,11 +85,12 @@ impl HttpService {
         states: Arc<StateKey>,
         config: &Config,
     ) -> Self {
-        let adapter = Adapter::new(Arc::clone(&gate), forward, config.http.list, states);
+        let cut_off = CancellationToken::new();
+        let adapter = Adapter::new(Arc::clone(&gate), forward, config.http.list, states, cut_off.clone());
         let challenges = Arc::new(Challenges::new(&config.auth));
         let spec = gate.tools().spec();
         Self(Arc::new(Inner {
-            direct: Direct::new(&gate, &adapter, Arc::clone(&challenges), &config.http),
+            direct: Direct::new(&gate, &adapter, Arc::clone(&challenges), &config.http, cut_off.clone()),
             backend: Backend::new(&gate, &authenticate, &adapter, Arc::clone(&challenges), &config.http),
             pages: Pages::new(&gate),
             gate,
@@ -100,6 +104,7 @@ impl HttpService {
             places: Places::new(&config.http),
             bodies: body::Bounds::new(&config.http),
             ready: AtomicBool::new(true),
+            cut_off,
         }))
     }
 
@@ -118,6 +123,11 @@ impl HttpService {
     /// Ends the streams that would not end by themselves, and the sessions for those who watch.
     pub(crate) fn close_streams(&self) {
         self.0.backend.close_streams();
+    }
+
+    /// Cancels the calls that still run, which is what they are answered with.
+    pub(crate) fn cut_off(&self) {
+        self.0.cut_off.cancel();
     }
 
     /// Answers one request.

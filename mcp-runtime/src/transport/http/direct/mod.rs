@@ -18,6 +18,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
 use rmcp::model::ErrorCode;
+use tokio_util::sync::CancellationToken;
 
 use self::message::{Message, Method};
 use self::prepared::{Discovered, Known, Listed};
@@ -66,12 +67,20 @@ pub(super) struct Direct {
     discovered: Option<Discovered>,
     challenges: Arc<Challenges>,
     rate_limited: RateLimited,
+    /// When calls that still run are cut off.
+    cut_off: CancellationToken,
     /// Whether the way is open: tests close it.
     open: AtomicBool,
 }
 
 impl Direct {
-    pub(super) fn new(gate: &Arc<Gate>, adapter: &Adapter, challenges: Arc<Challenges>, config: &Http) -> Self {
+    pub(super) fn new(
+        gate: &Arc<Gate>,
+        adapter: &Adapter,
+        challenges: Arc<Challenges>,
+        config: &Http,
+        cut_off: CancellationToken,
+    ) -> Self {
         #[cfg(feature = "testing")]
         let open = !CLOSED.load(Ordering::Relaxed);
         #[cfg(not(feature = "testing"))]
@@ -83,6 +92,7 @@ impl Direct {
             discovered: Discovered::new(adapter),
             challenges,
             rate_limited: config.rate_limited,
+            cut_off,
             open: AtomicBool::new(open),
         }
     }
@@ -154,7 +164,7 @@ impl Direct {
             via: Via::Http,
             recording: Some(recording.clone()),
         };
-        let decision = self.gate.call(request).await;
+        let decision = self.gate.call_until(request, &self.cut_off).await;
         let reply = Reply::to(&decision, caller);
         let id_value = || serde_json::from_str(message.id).ok();
         if let Some(scopes) = &reply.step_up {
