@@ -118,7 +118,7 @@ impl Compiled {
         let mut violations = Vec::new();
         for name in endless {
             rest.as_object_mut().and_then(|map| map.shift_remove(&name));
-            let message = "is nested too deeply to say what is wrong with it; send a simpler value";
+            let message = "is too large, or nested too deeply, to say what is wrong with it; send a simpler value";
             violations.push(Violation::new(format!("/{}", escape(&name)), "depth", message));
         }
         for violation in explain::violations(explainer.iter_errors(&rest), &self.published) {

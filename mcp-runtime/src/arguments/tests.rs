@@ -147,6 +147,30 @@ fn a_deep_value_of_a_type_that_holds_itself_is_read_in_linear_time() {
 }
 
 #[test]
+fn a_long_list_of_wrong_forms_is_refused_without_a_list_of_errors() {
+    #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+    #[serde(tag = "kind", rename_all = "snake_case")]
+    #[expect(dead_code, reason = "the forms count")]
+    enum Shape {
+        A { a: u32 },
+        B { b: u32 },
+        C { c: u32 },
+        D { d: u32 },
+        E { e: u32 },
+        F { f: u32 },
+    }
+    const SHAPES: &[ArgumentSpec] = &[arg::<Vec<Shape>>().spec("shapes", "", &[])];
+    let schema = Compiled::new(SHAPES).unwrap();
+    let wrong = |items: usize| checked(&format!("{{\"shapes\":[{}{{}}]}}", "{},".repeat(items - 1)), &schema);
+    let few = wrong(100).unwrap_err();
+    assert_eq!((few.len(), few[0].pointer.as_str()), (MAX_VIOLATIONS, "/shapes/0/kind"));
+    let started = std::time::Instant::now();
+    let many = wrong(99_000).unwrap_err();
+    assert_eq!((many.len(), many[0].pointer.as_str(), many[0].keyword.as_str()), (1, "/shapes", "depth"));
+    assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[test]
 fn each_parameter_gets_its_own() {
     const SPLIT: &[ArgumentSpec] = &[
         arg::<u8>().spec("a", "", &[]),

@@ -14,11 +14,9 @@ use super::shape::Schemas;
 /// How many steps one argument is worth.
 const MAX_STEPS: u64 = 20_000;
 
-/// How many the largest is worth: some milliseconds.
-const MOST_STEPS: u64 = 200_000;
-
-/// Values that are no deeper are not worth the count.
-const SHALLOW: usize = 4;
+/// How many the largest is worth: every step may leave an error, and a thousand of those take a megabyte and some
+/// milliseconds.
+const MOST_STEPS: u64 = 60_000;
 
 /// The arguments that take too long to explain.
 pub(super) fn endless(arguments: &Map<String, Value>, published: &Map<String, Value>) -> Vec<String> {
@@ -34,16 +32,8 @@ pub(super) fn endless(arguments: &Map<String, Value>, published: &Map<String, Va
 pub(crate) fn is_endless(value: &Value, schema: &Map<String, Value>, document: &Map<String, Value>) -> bool {
     let mut count = Count { document: Schemas(document), known: HashMap::new() };
     // A wide value of a few forms takes its size a few times.
-    let most = MAX_STEPS.saturating_add(8 * size(value)).min(MOST_STEPS);
-    is_deeper(value, SHALLOW) && count.steps_in(value, schema) > most
-}
-
-fn is_deeper(value: &Value, levels: usize) -> bool {
-    match value {
-        Value::Array(values) => levels == 0 || values.iter().any(|value| is_deeper(value, levels - 1)),
-        Value::Object(map) => levels == 0 || map.values().any(|value| is_deeper(value, levels - 1)),
-        _ => false,
-    }
+    let most = MAX_STEPS.saturating_add(3 * size(value)).min(MOST_STEPS);
+    count.steps_in(value, schema) > most
 }
 
 fn size(value: &Value) -> u64 {

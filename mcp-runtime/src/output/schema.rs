@@ -62,7 +62,7 @@ impl OutputSchema {
         }
         let value = value.root().to_value();
         if work::is_endless(&value, &self.published, &self.published) {
-            return Some("the value is nested too deeply to say what is wrong with it".to_owned());
+            return Some("the value is too large, or nested too deeply, to say what is wrong with it".to_owned());
         }
         let listing = self.listing.get_or_init(|| compile(&Value::Object(self.published.clone())));
         let listing = match listing {
