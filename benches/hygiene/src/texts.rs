@@ -23,6 +23,7 @@ pub const HOSTILE: &[(&str, &str)] = &[
     ("`<p title=\"<img alt='`", "<p title=\"<img alt='"),
     ("`<style>@import `", "<style>@import "),
     ("`<b style=url(`", "<b style=url("),
+    ("`<a\"style=/`", "<a\"style=/"),
     ("`<meta content=0;`", "<meta content=0;"),
     ("`\"`", "\""),
     ("`<a=\"'`", "<a=\"'"),

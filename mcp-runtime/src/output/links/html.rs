@@ -9,6 +9,10 @@ use super::{Links, REMOVED, css, keeps};
 use crate::output::edits::Edits;
 
 /// Where a reader may be within a tag, as a set: readers differ in where they think that a tag started.
+/// A value without quotes may be so long, in bytes. Nobody writes longer ones, but to have each of the values that begin in
+/// one looked at to the end of it.
+const LONGEST_BARE: usize = 1024;
+
 const BETWEEN: u8 = 1;
 const IN_DOUBLE: u8 = 2;
 const IN_SINGLE: u8 = 4;
@@ -265,7 +269,10 @@ impl Scan<'_> {
         };
         let Value { start, inner, whole, quoted } = self.value(equals + 1);
         let Some(value) = self.text.get(inner.clone()) else { return equals + 1 };
-        if value == REMOVED || (self.may_stay(holds, value) && self.may_stay(holds, &decoded(value))) {
+        let is_bare_and_long = !quoted && value.len() > LONGEST_BARE;
+        if value == REMOVED
+            || (!is_bare_and_long && self.may_stay(holds, value) && self.may_stay(holds, &decoded(value)))
+        {
             // An address that stays holds nothing that could start anything, but for attributes of a tag around it.
             if quoted && (holds != Holds::Address || value.contains('=')) {
                 return start;

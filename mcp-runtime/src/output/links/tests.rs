@@ -242,6 +242,7 @@ fn what_loads_nothing_stays() {
 /// What would be gone over again and again by a reader that looks back or ahead for each of them.
 #[test]
 fn rows_of_one_thing_are_read_in_linear_time() {
+    let runs = format!("{} ", "<a\"style=/".repeat(100));
     let started = std::time::Instant::now();
     for (start, row) in [
         ("> <a\n", ">"),
@@ -258,6 +259,12 @@ fn rows_of_one_thing_are_read_in_linear_time() {
         ("<a srcset=\"", ","),
         ("<a href=\"", "&#"),
         ("", "<![CDATA["),
+        ("", "<a\"style=/"),
+        ("", "<a\"content=/"),
+        ("", "<a\"fill=/"),
+        ("", "&<a\"style=/"),
+        ("", "\\<a\"style=/"),
+        ("", runs.as_str()),
     ] {
         let text = format!("{start}{}", row.repeat((1 << 19) / row.len()));
         let once = defused(&text);

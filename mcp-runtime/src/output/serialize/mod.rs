@@ -20,8 +20,8 @@ use super::trust::{TRUSTED, UNTRUSTED};
 use crate::json::Document;
 use crate::json::write::{Refused, Writer};
 
-/// How deep an answer may nest.
-const MAX_DEPTH: u16 = 128;
+/// How deep an answer may nest: so that the message around it still is no deeper than JSON's readers go, which is 127.
+const MAX_DEPTH: u16 = 120;
 
 /// Room for the text of a small answer.
 const ROOM: usize = 256;
