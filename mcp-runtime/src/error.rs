@@ -44,6 +44,14 @@ pub mod code {
 /// The longest message of an error, in bytes.
 const MAX_MESSAGE_BYTES: usize = 4096;
 
+/// A message of the author's own, cleaned: a whole document in the place of a sentence would get around the bound of
+/// outputs.
+fn sentence(message: &str) -> String {
+    let cut = message.floor_char_boundary(MAX_MESSAGE_BYTES);
+    let mark = if cut < message.len() { "…" } else { "" };
+    format!("{}{mark}", hygiene::clean(&message[..cut]).text)
+}
+
 /// An error of a tool, as an agent reasons about it: a stable code, a message, whether to try again.
 ///
 /// Derive it: `#[derive(thiserror::Error, ToolError)]`. The [`Display`] text is the message that the model reads, unless
@@ -254,7 +262,7 @@ impl Failure {
     /// The guard said no.
     pub fn denied(denied: Denied) -> Self {
         let message = match denied.reason {
-            Some(reason) => Cow::Owned(hygiene::clean(&reason).text.into_owned()),
+            Some(reason) => Cow::Owned(sentence(&reason)),
             None => Cow::Borrowed("this call is not allowed for you with these arguments"),
         };
         Self { cause: denied.cause, ..Self::new(code::PERMISSION_DENIED, message) }
@@ -289,10 +297,7 @@ impl Failure {
     }
 
     fn of_report(report: &Report, message: &str) -> Self {
-        // An error is a sentence; a whole document in its place would get around the bound of outputs.
-        let cut = message.floor_char_boundary(MAX_MESSAGE_BYTES);
-        let mark = if cut < message.len() { "…" } else { "" };
-        let message = format!("{}{mark}", hygiene::clean(&message[..cut]).text);
+        let message = sentence(message);
         Self { retryable: report.retryable, retry_after: report.retry_after, ..Self::new(report.code, message) }
     }
 
@@ -381,6 +386,8 @@ mod tests {
     fn a_reason_is_cleaned_and_a_cause_is_kept_inside() {
         let failure = Failure::denied(Denied::because("not\u{202e} yours"));
         assert_eq!(failure.message, "not yours");
+        let failure = Failure::denied(Denied::because("é".repeat(MAX_MESSAGE_BYTES)));
+        assert!(failure.message.len() <= MAX_MESSAGE_BYTES + "…".len() && failure.message.ends_with('…'));
         let failure = Failure::denied(Denied::from("row of accounts"));
         assert!(!serde_json::to_string(&failure).unwrap().contains("accounts"));
         assert_eq!(failure.cause.as_deref(), Some("row of accounts"));
