@@ -16,7 +16,7 @@ pub struct Log {
     /// For people or for programs.
     pub format: LogFormat,
     /// What is logged, in the syntax of `tracing_subscriber::EnvFilter` (`"info,revenue=debug"`); the variable `RUST_LOG`
-    /// overrides it. `"info"` unless set. rmcp is never heard below `warn`: it prints whole requests.
+    /// overrides it. `"info"` unless set. rmcp is never heard below `error`: it prints whole requests.
     pub filter: String,
     /// An `async fn` tool that keeps its thread for as long, instead of waiting, is reported by name: `"1s"` unless set,
     /// `"10ms"` at the least; `"off"` turns that off.

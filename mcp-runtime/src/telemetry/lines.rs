@@ -39,7 +39,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> FormatEvent<S, Fields> for Lines {
         line.push_str("\",\"level\":\"");
         line.push_str(metadata.level().as_str());
         line.push('"');
-        event.record(&mut Object(&mut line));
+        event.record(&mut Object { text: &mut line, taken: &["timestamp", "level", "target", "span"] });
         line.push_str(",\"target\":");
         quoted(&mut line, metadata.target());
         if metadata.target() != super::log::TARGET {
@@ -67,7 +67,7 @@ impl<'w> FormatFields<'w> for Fields {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
         let mut object = String::with_capacity(128);
         object.push('{');
-        fields.record(&mut Object(&mut object));
+        fields.record(&mut Object { text: &mut object, taken: &["name"] });
         object.push('}');
         writer.write_str(&object)
     }
@@ -82,29 +82,38 @@ impl<'w> FormatFields<'w> for Fields {
 }
 
 /// Writes fields as members of an object.
-struct Object<'a>(&'a mut String);
+struct Object<'a> {
+    text: &'a mut String,
+    /// Members that the line has by itself: a field of such a name gets another, or readers would take it for that.
+    taken: &'static [&'static str],
+}
 
 impl Object<'_> {
     fn key(&mut self, field: &Field) {
-        if !self.0.ends_with('{') {
-            self.0.push(',');
+        if !self.text.ends_with('{') {
+            self.text.push(',');
         }
         let name = field.name();
-        quoted(self.0, name.strip_prefix("r#").unwrap_or(name));
-        self.0.push(':');
+        let name = name.strip_prefix("r#").unwrap_or(name);
+        if self.taken.contains(&name) {
+            quoted(self.text, &format!("field.{name}"));
+        } else {
+            quoted(self.text, name);
+        }
+        self.text.push(':');
     }
 
     fn plain(&mut self, field: &Field, value: impl fmt::Display) {
         self.key(field);
         // A `String` takes everything.
-        let _ = write!(self.0, "{value}");
+        let _ = write!(self.text, "{value}");
     }
 }
 
 impl Visit for Object<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.key(field);
-        quoted(self.0, value);
+        quoted(self.text, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
@@ -126,9 +135,9 @@ impl Visit for Object<'_> {
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         self.key(field);
-        self.0.push('"');
-        let _ = write!(Escaped(self.0), "{value:?}");
-        self.0.push('"');
+        self.text.push('"');
+        let _ = write!(Escaped(self.text), "{value:?}");
+        self.text.push('"');
     }
 }
 
@@ -240,7 +249,7 @@ mod tests {
             let span = tracing::info_span!(target: "mcp_runtime::call", "tools/call", tool = "find", agent = %HOSTILE);
             tracing::info!(
                 target: "mcp_runtime::call", parent: &span, text = HOSTILE, shown = %HOSTILE, debug = ?HOSTILE, none = None::<u64>,
-                count = 7_u64, below = -7_i64, is = true, real = 0.5, nan = f64::NAN, r#type = "t", "odd \"key\"" = 1, "call"
+                count = 7_u64, below = -7_i64, is = true, real = 0.5, nan = f64::NAN, r#type = "t", "odd \"key\"" = 1, level = "theirs", "call"
             );
         });
         let [line] = &lines[..] else { panic!("one line: {lines:?}") };
@@ -251,7 +260,7 @@ mod tests {
         let expected = json!({
             "timestamp": null, "level": "INFO", "target": "mcp_runtime::call", "message": "call", "text": HOSTILE,
             "shown": HOSTILE, "debug": format!("{HOSTILE:?}"), "count": 7, "below": -7, "is": true, "real": 0.5,
-            "nan": null, "type": "t", "odd \"key\"": 1,
+            "nan": null, "type": "t", "odd \"key\"": 1, "field.level": "theirs",
         });
         assert_eq!(found, expected);
     }
@@ -260,7 +269,7 @@ mod tests {
     fn other_events_have_the_span_that_they_stand_in() {
         let lines = logged(|| {
             let span =
-                tracing::info_span!("tools/call", tool = "find", agent = %HOSTILE, later = tracing::field::Empty);
+                tracing::info_span!("tools/call", name = "theirs", agent = %HOSTILE, later = tracing::field::Empty);
             span.record("later", 1);
             span.record("later", HOSTILE);
             span.in_scope(|| tracing::info!("asked {HOSTILE}"));
@@ -270,7 +279,7 @@ mod tests {
         let spans: Vec<_> =
             lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap()["span"].clone()).collect();
         let expected = [
-            json!({"name": "tools/call", "tool": "find", "agent": HOSTILE, "later": HOSTILE}),
+            json!({"name": "tools/call", "field.name": "theirs", "agent": HOSTILE, "later": HOSTILE}),
             json!({"name": "bare"}),
         ];
         assert_eq!(spans, expected);

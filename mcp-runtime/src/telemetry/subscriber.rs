@@ -14,8 +14,8 @@ use crate::config::{Log, LogFormat};
 const VARIABLE: &str = "RUST_LOG";
 
 /// rmcp's own log stays at `error`, whatever is asked for: below, it prints methods, ids and whole requests as they came,
-/// personal data and all. What came of a request is in its record.
-const QUIET: &str = "rmcp=error";
+/// personal data and all. Its service calls every client that goes away an error. What came of a request is in its record.
+const QUIET: [&str; 2] = ["rmcp=error", "rmcp::service=off"];
 
 /// Logs to standard error, as `[log]` says; the variable `RUST_LOG` has the last word on what. Does nothing where the
 /// program has set a subscriber already. `serve` and `call` do this; a program of its own calls it before it serves.
@@ -53,10 +53,7 @@ fn filter(asked: &str) -> EnvFilter {
     let asked: Vec<_> = asked.split(',').filter(|directive| !directive.trim_start().starts_with("rmcp")).collect();
     let asked = asked.join(",");
     let filter = EnvFilter::builder().parse_lossy(if asked.is_empty() { "info" } else { &asked });
-    match QUIET.parse() {
-        Ok(directive) => filter.add_directive(directive),
-        Err(_) => filter,
-    }
+    QUIET.iter().filter_map(|quiet| quiet.parse().ok()).fold(filter, EnvFilter::add_directive)
 }
 
 /// Whether a filter can be read.
@@ -83,7 +80,10 @@ mod tests {
     fn rmcp_stays_quiet_whatever_is_asked_for() {
         for asked in ["", "info", "trace", "rmcp=trace", "debug,rmcp::transport=trace", " rmcp=debug,info"] {
             let filter = filter(asked).to_string();
-            assert!(filter.contains("rmcp=error") && filter.matches("rmcp").count() == 1, "{asked}: {filter}");
+            assert!(
+                QUIET.iter().all(|quiet| filter.contains(quiet)) && filter.matches("rmcp").count() == 2,
+                "{asked}: {filter}"
+            );
         }
         assert!(check("info,revenue=debug").is_ok());
         assert!(check("info,=").is_err());
