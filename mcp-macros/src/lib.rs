@@ -104,7 +104,7 @@ pub fn server(options: TokenStream, item: TokenStream) -> TokenStream {
 /// | --- | --- | --- |
 /// | `scope = "orders.read"` | [what the caller must hold](#scopes); also `scope = all("a", "b")`, `scope = any("a", "b")` | compile error, unless `any_caller` |
 /// | `any_caller` | every authenticated caller may call | |
-/// | `rate = "10/min"` | how often one agent may call; [a rate](macro@server#rates), a list of them, `rate(agent = …, total = …, burst = 20)` with limits of each agent and of all together, or `rate = inherit`, if the server's limit is enough | compile error |
+/// | `rate = "10/min"` | how often one agent may call; [a rate](macro@server#rates), a list of them, `rate(agent = …, total = …, burst = 20)` with limits of each agent and of all together (the burst is that of each of the two), or `rate = inherit`, if the server's limit is enough | compile error |
 /// | `cost = limit / 10` | what a call weighs: an integer expression over the arguments, which it sees by value | 1 |
 /// | `check = path::to::function` | [a check](#checks) over all arguments in their order: `fn(&A1, &A2, …) -> Result<(), String>` | none |
 /// | `guard = path::to::function` | a check of one's own, before the tool runs: `async fn(&Caller, &A1, &A2, …) -> Result<(), Denied>` over all arguments in their order; an error or a panic in it denies | none |
@@ -149,7 +149,7 @@ pub fn server(options: TokenStream, item: TokenStream) -> TokenStream {
 /// | `default = 12` | stands in where the argument is left out; an expression of the argument's type |
 /// | `rename = "orderId"` | the name on the wire |
 /// | `header = "Region"` | mirrored in the header `Mcp-Param-Region`; for integers, texts and booleans |
-/// | `flatten` | the fields of a struct stand beside the other arguments |
+/// | `flatten` | the fields of a struct stand beside the other arguments; what they are named is not looked at, so `pii` or `secret` has to be said for all of them where one is personal |
 /// | `strict` | nothing of another type is coerced |
 /// | `check = path::to::function` | [a check](#checks) of the decoded value: `fn(&T) -> Result<(), String>` |
 /// | `pii` | personal: records hold a keyed digest |

@@ -4,7 +4,9 @@
 //! There are two ways to ask, and a tool need not know which one its client understands. A client of the revisions
 //! before 2026-07-28 is sent a request and answers it while the call runs. A newer one is answered `input_required`: it
 //! makes the same call again, with the answers, and the tool runs once more from its beginning and finds them. So what
-//! stands before a question may run several times, and what has an effect belongs behind the last question.
+//! stands before a question may run several times, and what has an effect belongs behind the last question. Each of these
+//! calls is one to the limits, too, and costs what the tool costs: a tool that asks once needs a rate, or a burst, of two
+//! calls where it is to be used once.
 //!
 //! Answers come from outside: they are checked against what was asked, and nothing else is known of them.
 
