@@ -15,6 +15,7 @@ use mcp_runtime::rmcp::model::{
 use mcp_runtime::rmcp::service::RequestContext;
 use mcp_runtime::rmcp::{ErrorData, RoleServer, ServerHandler};
 use mcp_runtime::scope::Grants;
+use mcp_runtime::spec::Server;
 use mcp_runtime::transport::http::HttpService;
 use mcp_runtime::{Caller, Protected, server};
 use mcp_tests::audit::Audit;
@@ -62,6 +63,29 @@ impl ServerHandler for Shop {
     }
 }
 
+struct Patient;
+
+#[server(name = "patient", rate = "100000/min", timeout = "1min")]
+impl Patient {
+    /// Waits.
+    #[tool(any_caller, rate = inherit)]
+    async fn wait(&self) {}
+}
+
+impl ServerHandler for Patient {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_prompts().build())
+    }
+
+    async fn get_prompt(
+        &self,
+        _: GetPromptRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        std::future::pending().await
+    }
+}
+
 /// Takes a token for what a test says it is.
 #[derive(Clone, Default)]
 struct Tokens(Arc<Mutex<Option<Refusal>>>);
@@ -97,11 +121,15 @@ struct Stand {
 
 impl Stand {
     fn new() -> Self {
+        Self::of(Shop)
+    }
+
+    fn of<S: Server>(server: S) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.jsonl");
         let config = format!("[audit]\npath = {:?}\n[auth]\nbaseline_scope = \"shop.read\"", path.to_str().unwrap());
         let tokens = Tokens::default();
-        let protected = Protected::new(Shop, Config::parse(&config).unwrap()).unwrap();
+        let protected = Protected::new(server, Config::parse(&config).unwrap()).unwrap();
         let service = protected.http(Arc::new(tokens.clone()));
         Self { service, tokens, audit: Audit::at(&path), folder }
     }
@@ -187,6 +215,18 @@ async fn a_handler_that_breaks_is_answered_and_recorded() {
         let record = stand.audit.wait_for(index + 1);
         assert_eq!((&record["method"], &record["outcome"]), (&json!("prompts/get"), &json!(outcome)), "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_handler_ends_with_its_client() {
+    let stand = Stand::of(Patient);
+    let prompt = request(1, "prompts/get", json!({"name": "any"})).to_string();
+    let sent = stand.send("narrow", prompt, &[]);
+    assert!(tokio::time::timeout(Duration::from_millis(300), sent).await.is_err(), "it waits");
+    // The audit is read by blocking, and what was dropped ends on this thread.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let record = stand.audit.wait_for(1);
+    assert_eq!((&record["method"], &record["outcome"]), (&json!("prompts/get"), &json!("CANCELLED")));
 }
 
 /// Bare rmcp has the user's handler, and a tool is no part of that: there is no way to it but through a gate.

@@ -9,9 +9,10 @@ use super::{InvalidConfig, Network, Tls, duration, rate};
 
 /// `[http]`: where and to whom the server listens, and its bounds.
 ///
-/// These bounds have no key: the nesting of a message (less than 128 levels), its values and keys (100,000), requests at a
-/// time of one session (1,024), a line over stdio (4 MiB), and what HTTP/2 itself needs (windows, a ping each 30 s that has
-/// to be answered within 20). How large an answer may be is the tool's own (`max_output`).
+/// These bounds have no key: the nesting of a message (less than 128 levels), its values and keys (100,000, and as many
+/// again in the arguments of a call), an `initialize` (16 KiB), requests at a time of one session (1,024), a line over
+/// stdio (4 MiB), and what HTTP/2 itself needs (windows, a ping each 30 s that has to be answered within 20). How large an
+/// answer may be is the tool's own (`max_output`).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]

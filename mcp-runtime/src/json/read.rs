@@ -35,11 +35,20 @@ pub enum Malformed {
 /// # Errors
 /// Text that is no JSON, a name that stands twice, or too many parts.
 pub(crate) fn document(text: &str) -> Result<Document<'_>, Malformed> {
+    document_of(text, &mut { MAX_NODES })
+}
+
+/// As [`document`], of one of several texts that may have so many parts together as are `left`.
+fn document_of<'a>(text: &'a str, left: &mut usize) -> Result<Document<'a>, Malformed> {
     let mut read = Reading::of(text);
+    read.nodes = MAX_NODES - (*left).min(MAX_NODES);
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let parsed = read.value().deserialize(&mut deserializer);
     match parsed.and_then(|()| deserializer.end()) {
-        Ok(()) => Ok(read.exactly(text)),
+        Ok(()) => {
+            *left = MAX_NODES - read.nodes;
+            Ok(read.exactly(text))
+        }
         Err(_) => Err(read.problem),
     }
 }
@@ -70,13 +79,13 @@ pub(crate) fn map(text: &str) -> Result<Map<String, Value>, Malformed> {
     object(text).map(|document| document.members().to_map())
 }
 
-/// Whether a text is a value.
+/// Whether a text is a value; its parts are taken from those that several texts have `left` together.
 ///
 /// # Errors
 /// As [`document`].
 #[cfg(any(feature = "http", feature = "stdio"))]
-pub(crate) fn check(text: &str) -> Result<(), Malformed> {
-    document(text).map(drop)
+pub(crate) fn check(text: &str, left: &mut usize) -> Result<(), Malformed> {
+    document_of(text, left).map(drop)
 }
 
 /// A document in the making. Its value may be a part of the text that a deserializer reads.

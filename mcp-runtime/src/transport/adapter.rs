@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either, select};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CancelTaskParams, CancelledNotificationParam, CompleteRequestParams,
     CompleteResult, CustomNotification, CustomRequest, CustomResult, ErrorCode, Extensions, GetPromptRequestParams,
@@ -23,6 +23,7 @@ use rmcp::{ErrorData, ServerHandler};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::envelope::Arguments;
 use super::exchange::Exchange;
 use super::forward::Forward;
 use super::render;
@@ -78,8 +79,10 @@ impl Adapter {
             let road = Road::Peer(context.peer.clone());
             return Client::new(capabilities, road).with_log(context.peer.clone(), server, self.level.get());
         }
-        let (exchange, tool) = (exchange.clone(), request.name.clone().into_owned());
-        let binding = move || Binding::new(server, exchange.caller(), &tool, exchange.arguments());
+        // Of the exchange no more than that: a thread that a plain `fn` leaves behind keeps this for as long as it runs.
+        let (caller, arguments) = (Arc::clone(exchange.caller()), exchange.shared_arguments());
+        let tool = request.name.clone().into_owned();
+        let binding = move || Binding::new(server, &caller, &tool, arguments.as_ref().map(Arguments::as_str));
         let (state, responses) = (request.request_state.take(), request.input_responses.take());
         let rounds = Rounds::new(Arc::clone(&self.states), binding, state, responses);
         let client = Client::new(capabilities, Road::Rounds(Box::new(rounds)));
@@ -131,13 +134,28 @@ impl Adapter {
     async fn guarded<'a, T>(
         &'a self,
         extensions: &Extensions,
+        given_up: CancellationToken,
         run: impl FnOnce() -> BoxFuture<'a, Result<T, ErrorData>> + Send,
     ) -> Result<T, ErrorData> {
         let exchange = Exchange::of(extensions).ok_or_else(ungated)?;
         let recording = exchange.recording().clone();
         let running = AssertUnwindSafe(async move { run().await }).catch_unwind();
         let running = pin!(tokio::time::timeout(self.gate.tools().spec().timeout, running));
-        let failure = match exchange.while_let_in(running).await.ok_or_else(let_go)? {
+        // rmcp goes on with a request whose client is gone.
+        let (given_up, cut_off) = (pin!(given_up.cancelled()), pin!(self.cut_off.cancelled()));
+        let running = pin!(select(running, select(given_up, cut_off)));
+        let ran = match exchange.while_let_in(running).await {
+            Some(Either::Left((ran, _))) => ran,
+            Some(Either::Right(_)) => {
+                recording.decide(code::CANCELLED);
+                return Err(ErrorData::internal_error("the request was cancelled", None));
+            }
+            None => {
+                recording.decide(code::CANCELLED);
+                return Err(let_go());
+            }
+        };
+        let failure = match ran {
             Ok(Ok(Ok(done))) => {
                 recording.decide(CallRecord::OK);
                 return Ok(done);
@@ -159,8 +177,8 @@ impl Adapter {
 macro_rules! forward_requests {
     ($($method:ident: $params:ty => $result:ty),* $(,)?) => {$(
         async fn $method(&self, request: $params, context: RequestContext<RoleServer>) -> Result<$result, ErrorData> {
-            let extensions = context.extensions.clone();
-            let result = self.guarded(&extensions, || self.forward.$method(request, context)).await;
+            let (extensions, given_up) = (context.extensions.clone(), context.ct.clone());
+            let result = self.guarded(&extensions, given_up, || self.forward.$method(request, context)).await;
             render::handled(result, &self.gate.handler_bounds())
         }
     )*};
@@ -259,9 +277,9 @@ impl ServerHandler for Adapter {
             }
             return Err(ErrorData::method_not_found::<SetLevelRequestMethod>());
         }
-        let extensions = context.extensions.clone();
+        let (extensions, given_up) = (context.extensions.clone(), context.ct.clone());
         let level = request.level;
-        let set = self.guarded(&extensions, || {
+        let set = self.guarded(&extensions, given_up, || {
             let set = self.forward.set_level(request, context);
             Box::pin(async move {
                 match set.await {

@@ -70,9 +70,39 @@ impl Envelope {
     }
 
     /// Whether revision 2026-07-28 has the method no more.
-    #[cfg(feature = "http")]
     pub(crate) fn is_removed(&self) -> bool {
         REMOVED.contains(&self.method)
+    }
+
+    /// Whether the parameters have the form that the method asks for. rmcp takes a request of a known method whose
+    /// parameters have another for one of an unknown method. It costs more than reading the message did, so the request is
+    /// charged before.
+    ///
+    /// # Errors
+    /// What to answer instead of handing it on.
+    pub(crate) fn check_form(&self, body: &[u8]) -> Result<(), Rejection> {
+        // A newer revision's request of a method that it has no more has no form.
+        let is_formless = self.version.is_some() && self.is_removed();
+        if matches!(self.method, "unknown" | "response" | "tools/call") || is_formless {
+            return Ok(());
+        }
+        match serde_json::from_slice(body) {
+            Ok(JsonRpcMessage::Request(request)) if matches!(request.request, ClientRequest::CustomRequest(_)) => {}
+            Ok::<RxJsonRpcMessage<RoleServer>, _>(_) => return Ok(()),
+            Err(_) => {}
+        }
+        let text = "the parameters do not have the form that the method asks for";
+        Err(Rejection::new(INVALID_PARAMS, text).with_id(self.id.as_ref()))
+    }
+
+    /// The message for rmcp: of a call, without its arguments, which are the gate's to read.
+    pub(crate) fn for_rmcp(&self, body: &Bytes) -> Bytes {
+        let Some(Arguments(arguments)) = &self.arguments else { return body.clone() };
+        let start = arguments.as_ptr().addr().wrapping_sub(body.as_ptr().addr());
+        let (Some(before), Some(after)) = (body.get(..start), body.get(start + arguments.len()..)) else {
+            return body.clone();
+        };
+        [before, b"{}", after].concat().into()
     }
 
     /// What a span says of the request.
@@ -161,6 +191,9 @@ pub(crate) const FORBIDDEN: i32 = 403;
 pub(crate) const TOO_MANY_REQUESTS: i32 = 429;
 pub(crate) const UNAVAILABLE: i32 = 503;
 
+/// The longest `initialize`: a session keeps what it says for as long as it lives.
+const MAX_INITIALIZE_BYTES: usize = 16 * 1024;
+
 /// The longest name of a method: a made-up one is repeated in the answer.
 const MAX_METHOD_BYTES: usize = 128;
 
@@ -180,9 +213,11 @@ pub(crate) fn read(body: &Bytes) -> Result<Envelope, Rejection> {
     let member = |name: &str| members.iter().find(|(key, _)| key == name).map(|(_, value)| *value);
 
     let id = member("id").map(|id| id_of(id.get())).transpose()?;
+    // Of all members together, since all of it is handed on. Arguments of calls are not, and have a bound of their own.
+    let mut left = strict::MAX_NODES;
     for (key, value) in &members {
         if key != "params" {
-            strict::check(value.get()).map_err(|problem| malformed(problem).with_id(id.as_ref()))?;
+            strict::check(value.get(), &mut left).map_err(|problem| malformed(problem).with_id(id.as_ref()))?;
         }
     }
     let rejected = |code, message: &'static str| Rejection::new(code, message).with_id(id.as_ref());
@@ -191,7 +226,7 @@ pub(crate) fn read(body: &Bytes) -> Result<Envelope, Rejection> {
     }
     let Some(method) = member("method") else {
         if member("result").is_some() || member("error").is_some() {
-            let params = member("params").map_or(Ok(()), |params| strict::check(params.get()));
+            let params = member("params").map_or(Ok(()), |params| strict::check(params.get(), &mut left));
             params.map_err(|problem| malformed(problem).with_id(id.as_ref()))?;
             return Ok(Envelope {
                 id: None,
@@ -213,21 +248,21 @@ pub(crate) fn read(body: &Bytes) -> Result<Envelope, Rejection> {
     if id.is_none() && known != "unknown" && !known.starts_with("notifications/") {
         return Err(rejected(INVALID_REQUEST, "a request of this method needs an `id`"));
     }
+    if known == "initialize" && body.len() > MAX_INITIALIZE_BYTES {
+        return Err(rejected(INVALID_PARAMS, "`initialize` says more than a session can keep"));
+    }
     let is_call = known == "tools/call";
     let params = member("params");
     if params.is_some_and(|params| !params.get().starts_with('{')) {
         return Err(rejected(INVALID_PARAMS, "`params` has to be an object"));
     }
     let Params { arguments, mut trace, version } = match params {
-        Some(params) => params_of(params.get(), is_call, body).map_err(|rejection| rejection.with_id(id.as_ref()))?,
+        Some(params) => {
+            params_of(params.get(), is_call, body, &mut left).map_err(|rejection| rejection.with_id(id.as_ref()))?
+        }
         None if is_call => return Err(rejected(INVALID_PARAMS, "`params.name` is missing")),
         None => Params::default(),
     };
-    // A newer revision's request of a method that it has no more has no form.
-    let is_formless = version.is_some() && REMOVED.contains(&known);
-    if known != "unknown" && !is_call && !is_formless {
-        check_shape(text).map_err(|rejection| rejection.with_id(id.as_ref()))?;
-    }
     if !matches!(known, "prompts/get" | "resources/read") {
         trace.target = None;
     }
@@ -243,7 +278,7 @@ struct Params {
 }
 
 /// Checks the parameters.
-fn params_of(params: &str, is_call: bool, body: &Bytes) -> Result<Params, Rejection> {
+fn params_of(params: &str, is_call: bool, body: &Bytes, left: &mut usize) -> Result<Params, Rejection> {
     let members = members(params).map_err(malformed)?;
     let mut name = None;
     let mut arguments = None;
@@ -254,7 +289,7 @@ fn params_of(params: &str, is_call: bool, body: &Bytes) -> Result<Params, Reject
         if is_call && key == "arguments" {
             // A key that stands twice in here is for the gate to refuse, at the price of a call. What is no JSON is none
             // of any kind.
-            if strict::check(text) == Err(Malformed::Syntax) {
+            if strict::check(text, &mut { strict::MAX_NODES }) == Err(Malformed::Syntax) {
                 return Err(malformed(Malformed::Syntax));
             }
             match text.as_bytes().first() {
@@ -264,7 +299,7 @@ fn params_of(params: &str, is_call: bool, body: &Bytes) -> Result<Params, Reject
             }
             continue;
         }
-        strict::check(text).map_err(malformed)?;
+        strict::check(text, left).map_err(malformed)?;
         match (&**key, text.as_bytes().first()) {
             ("_meta", Some(first)) if *first != b'{' => {
                 return Err(Rejection::new(INVALID_PARAMS, "`params._meta` has to be an object"));
@@ -293,23 +328,6 @@ fn params_of(params: &str, is_call: bool, body: &Bytes) -> Result<Params, Reject
         return Err(Rejection::new(INVALID_PARAMS, "`params.name` has to be a string"));
     }
     Ok(Params { arguments, trace, version })
-}
-
-/// rmcp takes a request of a known method whose parameters have another shape for one of an unknown method.
-fn check_shape(text: &str) -> Result<(), Rejection> {
-    let invalid = || Rejection::new(INVALID_PARAMS, "the parameters do not have the form that the method asks for");
-    match message(text) {
-        Ok(JsonRpcMessage::Request(request)) if matches!(request.request, ClientRequest::CustomRequest(_)) => {
-            Err(invalid())
-        }
-        Ok(_) => Ok(()),
-        Err(_) => Err(invalid()),
-    }
-}
-
-/// The message as rmcp's types have it.
-pub(crate) fn message(text: &str) -> Result<RxJsonRpcMessage<RoleServer>, serde_json::Error> {
-    serde_json::from_str(text)
 }
 
 fn malformed(problem: Malformed) -> Rejection {
@@ -435,6 +453,67 @@ mod tests {
         let rejected = |text: &'static str| read(&Bytes::from_static(text.as_bytes())).unwrap_err().to_json();
         assert_eq!(rejected(r#"{"jsonrpc":"1.0","id":"x","method":"ping"}"#)["id"], "x");
         assert!(rejected(r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#).get("id").is_none());
+    }
+
+    #[test]
+    fn a_message_has_so_many_parts_in_all() {
+        let list = |items: usize| format!("[{}0]", "0,".repeat(items - 1));
+        let message = |a: usize, b: usize| {
+            let (a, b) = (list(a), list(b));
+            format!(r#"{{"extra":{a},"params":{{"more":{b}}},"jsonrpc":"2.0","id":1,"method":"tools/list"}}"#)
+        };
+        assert_eq!(code(&message(40_000, 40_000)), 0);
+        assert_eq!(code(&message(60_000, 60_000)), -32600);
+        // Arguments are the gate's to read, and to refuse at the price of a call.
+        let call = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"x":{},"name":"a","arguments":{{"x":{}}}}}}}"#,
+            list(60_000),
+            list(600_000)
+        );
+        assert_eq!(code(&call), 0);
+    }
+
+    #[test]
+    fn a_session_keeps_little() {
+        let initialize = |words: usize| {
+            let filler = "x".repeat(words);
+            format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"initialize","params":{{"capabilities":{{"a":"{filler}"}}}}}}"#
+            )
+        };
+        assert_eq!(code(&initialize(MAX_INITIALIZE_BYTES / 2)), 0);
+        assert_eq!(code(&initialize(MAX_INITIALIZE_BYTES)), -32602);
+    }
+
+    #[test]
+    fn parameters_have_the_form_of_their_method() {
+        for (text, expected) in [
+            (r#"{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":7}}"#, -32602),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"a"}}"#, 0),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"made/up","params":{"name":7}}"#, 0),
+            (r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, 0),
+        ] {
+            let body = Bytes::from_static(text.as_bytes());
+            let checked = read(&body).unwrap().check_form(&body);
+            assert_eq!(checked.map_or_else(|rejection| rejection.code, |()| 0), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn rmcp_gets_a_call_without_its_arguments() {
+        for (text, expected) in [
+            (
+                r#"{"id":1,"method":"tools/call","params":{"arguments": {"x":[1]},"name":"a"},"jsonrpc":"2.0"}"#,
+                r#"{"id":1,"method":"tools/call","params":{"arguments": {},"name":"a"},"jsonrpc":"2.0"}"#,
+            ),
+            (
+                r#"{"id":1,"method":"tools/call","params":{"name":"a"},"jsonrpc":"2.0"}"#,
+                r#"{"id":1,"method":"tools/call","params":{"name":"a"},"jsonrpc":"2.0"}"#,
+            ),
+        ] {
+            let body = Bytes::from_static(text.as_bytes());
+            assert_eq!(read(&body).unwrap().for_rmcp(&body), expected);
+        }
     }
 
     #[test]

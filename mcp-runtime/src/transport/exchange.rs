@@ -5,7 +5,7 @@
 use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, Either, select};
@@ -32,7 +32,7 @@ struct Inner {
     via: Via,
     recording: Recording,
     reply: OnceLock<Reply>,
-    held: OnceLock<Box<dyn Debug + Send + Sync>>,
+    held: Mutex<Vec<Box<dyn Debug + Send + Sync>>>,
     ends: OnceLock<Ends>,
     let_go: AtomicBool,
 }
@@ -95,7 +95,7 @@ impl Exchange {
             })?;
         }
         let arguments = envelope.arguments.clone();
-        let (reply, held, ends) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        let (reply, held, ends) = (OnceLock::new(), Mutex::default(), OnceLock::new());
         let let_go = AtomicBool::new(false);
         Ok(Self(Arc::new(Inner { caller, arguments, via, recording, reply, held, ends, let_go })))
     }
@@ -131,6 +131,11 @@ impl Exchange {
         self.0.arguments.as_ref().map(Arguments::as_str)
     }
 
+    /// The same, to be kept without the exchange.
+    pub(crate) fn shared_arguments(&self) -> Option<Arguments> {
+        self.0.arguments.clone()
+    }
+
     /// The record of the request.
     pub(crate) fn recording(&self) -> &Recording {
         &self.0.recording
@@ -138,7 +143,7 @@ impl Exchange {
 
     /// Keeps something until the request is answered and nobody works on it any more.
     pub(crate) fn hold(&self, held: impl Debug + Send + Sync + 'static) {
-        let _ = self.0.held.set(Box::new(held));
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(held));
     }
 
     /// From here on what is done for the caller ends with its credential, whether anybody waits for it or not.

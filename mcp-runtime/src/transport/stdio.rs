@@ -177,8 +177,13 @@ impl<R: AsyncRead + Send + Unpin> Reader<R> {
         let id = envelope.id.as_ref();
         let exchange = Exchange::begin(&self.gate, caller, &envelope, Via::Stdio, recording)
             .map_err(|failure| id.map(|id| limited(Some(id), &failure)))?;
-        let text = line.as_deref().ok().and_then(|line| std::str::from_utf8(line).ok()).unwrap_or_default();
-        let Ok(mut message) = envelope::message(text) else {
+        let line = line.unwrap_or_default();
+        envelope.check_form(&line).map_err(|rejection| {
+            exchange.recording().decide(code::INVALID_REQUEST);
+            exchange.recording().rpc_error(rejection.code);
+            Some(rejection.to_json())
+        })?;
+        let Ok(mut message) = serde_json::from_slice(&envelope.for_rmcp(&line)) else {
             exchange.recording().decide(code::INVALID_REQUEST);
             return Err(Some(envelope::error(id, INVALID_REQUEST, "the message is none of MCP's", None)));
         };

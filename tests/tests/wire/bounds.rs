@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use mcp_tests::http::{Connection, Request};
-use mcp_tests::message::{call, tool_error};
+use mcp_tests::message::{call, modern, tool_error};
 use mcp_tests::process::eventually;
 use serde_json::{Value, json};
 
@@ -192,4 +192,20 @@ fn draining_has_an_end() {
     assert_eq!(tool_error(&answer.json())["code"], "CANCELLED");
     assert_eq!(fixture.site.trace(), ["started", "dropped"]);
     assert_eq!(fixture.audit().wait_for(1)["outcome"], "CANCELLED");
+}
+
+#[test]
+fn a_call_that_was_answered_is_recorded_whatever_its_thread_still_does() {
+    let fixture = Fixture::start("");
+    let mut message = modern(1, "tools/call", json!({"name": "grind", "arguments": {"milliseconds": 4000}}));
+    for token in [None, Some(1)] {
+        if let Some(token) = token {
+            message["params"]["_meta"]["progressToken"] = json!(token);
+        }
+        let answer = fixture.serving.request().key(&fixture.key.key).message(&message).send();
+        assert!(answer.body.contains("TIMEOUT"), "{answer:?}");
+    }
+    let record = fixture.audit().wait_for(2);
+    assert_eq!(record["outcome"], "TIMEOUT");
+    assert!(record["duration_us"].as_u64().unwrap() < 3_000_000, "{record}");
 }

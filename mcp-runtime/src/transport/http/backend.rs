@@ -204,11 +204,15 @@ impl Backend {
                 return reply::overloaded(id, "too many streams are open already");
             };
             exchange.hold(share);
+        } else {
+            // What rmcp does for a request may go on without its client, and so has its place for as long.
+            exchange.hold(sender.place.clone());
         }
+        let body = envelope.for_rmcp(&body);
         let watched = watched(&parts, sender.credential.as_ref());
         parts.extensions.insert(exchange.clone());
         parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-        let answer = match self.ask(parts, body, envelope, &exchange, &sender.place).await {
+        let answer = match self.ask(parts, body, envelope, &exchange).await {
             Ok(answer) => translated(answer, id),
             Err(answer) => return self.refuse(envelope, &exchange, answer),
         };
@@ -244,14 +248,7 @@ impl Backend {
     ///
     /// # Errors
     /// What to answer to a message that cannot be handed over.
-    async fn ask(
-        &self,
-        parts: Parts,
-        body: Bytes,
-        envelope: &Envelope,
-        exchange: &Exchange,
-        place: &Taken,
-    ) -> Result<Answer, Answer> {
+    async fn ask(&self, parts: Parts, body: Bytes, envelope: &Envelope, exchange: &Exchange) -> Result<Answer, Answer> {
         let request = |parts| Request::from_parts(parts, Full::new(body));
         let Some((service, sessions)) = &self.in_session else {
             return Ok(self.alone.handle(request(parts)).await.map(Outgoing::from));
@@ -271,8 +268,7 @@ impl Backend {
                     let error = envelope::error(Some(id), envelope::INVALID_REQUEST, message, None);
                     reply::json(StatusCode::BAD_REQUEST, &error)
                 })?;
-                // A call goes on without its client, and so has its place for as long.
-                exchange.hold((running, place.clone()));
+                exchange.hold(running);
             }
             // rmcp goes on with a call whose client has gone, so that its answer can be fetched later.
             exchange.ends_by(&self.authenticate);

@@ -67,14 +67,21 @@ impl Hosts {
     ///
     /// # Errors
     /// An origin that is not allowed, `null`, or two of them.
-    pub(super) fn origin<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a http::HeaderValue>, NotAllowed> {
+    pub(super) fn origin<'a>(
+        &self,
+        uri: &Uri,
+        headers: &'a HeaderMap,
+    ) -> Result<Option<&'a http::HeaderValue>, NotAllowed> {
         let mut origins = headers.get_all(ORIGIN).iter();
         match (origins.next(), origins.next()) {
             (None, _) => Ok(None),
             (Some(origin), None) => {
                 let text = origin.to_str().map_err(|_| NotAllowed)?.to_ascii_lowercase();
-                let host = headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_ascii_lowercase);
-                let is_own = host.is_some_and(|host| text == format!("{}://{host}", self.scheme));
+                // HTTP/2 has the name in its own place.
+                let named = uri.authority().filter(|_| !headers.contains_key(HOST)).map(http::uri::Authority::as_str);
+                let host = headers.get(HOST).and_then(|host| host.to_str().ok()).or(named);
+                let is_own =
+                    host.is_some_and(|host| text == format!("{}://{}", self.scheme, host.to_ascii_lowercase()));
                 if is_own || self.origins.contains(&text) { Ok(Some(origin)) } else { Err(NotAllowed) }
             }
             (Some(_), Some(_)) => Err(NotAllowed),
@@ -128,6 +135,7 @@ mod tests {
 
     #[test]
     fn only_allowed_origins_pass() {
+        let at = Uri::from_static("/mcp");
         for (origins, allowed) in [
             (&["https://app.example.com"][..], true),
             (&["https://APP.example.com"], true),
@@ -137,9 +145,9 @@ mod tests {
             (&["null"], false),
             (&["https://app.example.com", "https://app.example.com"], false),
         ] {
-            assert_eq!(hosts().origin(&headers(&ORIGIN, origins)).is_ok(), allowed, "{origins:?}");
+            assert_eq!(hosts().origin(&at, &headers(&ORIGIN, origins)).is_ok(), allowed, "{origins:?}");
         }
-        assert_eq!(hosts().origin(&HeaderMap::new()), Ok(None));
+        assert_eq!(hosts().origin(&at, &HeaderMap::new()), Ok(None));
         for (host, origin, allowed) in [
             ("localhost:8787", "http://localhost:8787", true),
             ("localhost:8787", "http://LOCALHOST:8787", true),
@@ -149,7 +157,10 @@ mod tests {
         ] {
             let mut own = headers(&ORIGIN, &[origin]);
             own.insert(HOST, host.parse().unwrap());
-            assert_eq!(hosts().origin(&own).is_ok(), allowed, "{host} {origin}");
+            assert_eq!(hosts().origin(&at, &own).is_ok(), allowed, "{host} {origin}");
+            own.remove(HOST);
+            let named = Uri::try_from(format!("http://{host}/mcp")).unwrap();
+            assert_eq!(hosts().origin(&named, &own).is_ok(), allowed, "over HTTP/2, {host} {origin}");
         }
     }
 }

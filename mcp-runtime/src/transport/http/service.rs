@@ -192,7 +192,7 @@ impl Inner {
         if !self.hosts.allow_host(request.uri(), request.headers()) {
             return reply::text(StatusCode::FORBIDDEN, "this Host is not served here\n");
         }
-        let Ok(origin) = self.hosts.origin(request.headers()).map(Option::<&HeaderValue>::cloned) else {
+        let Ok(origin) = self.hosts.origin(request.uri(), request.headers()).map(Option::<&HeaderValue>::cloned) else {
             return reply::text(StatusCode::FORBIDDEN, "this Origin is not allowed\n");
         };
         let mut answer = self.of_page(peer, request, origin.is_some()).await;
@@ -366,6 +366,11 @@ impl Inner {
         exchange: Exchange,
         sender: Sender,
     ) -> Answer {
+        if let Err(rejection) = envelope.check_form(&body) {
+            exchange.recording().rpc_error(rejection.code);
+            let answer = reply::json(StatusCode::BAD_REQUEST, &rejection.to_json());
+            return self.backend.refuse(envelope, &exchange, answer);
+        }
         if let Err(error) = version::check(&parts.headers, envelope) {
             exchange.recording().rpc_error(error.code.0);
             return self.backend.refuse(envelope, &exchange, reply::error(envelope.id.as_ref(), &error));

@@ -15,7 +15,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use self::skip::Skip;
+use self::skip::Skipped;
 use crate::gate::SMALL;
 use crate::json::read::{self as strict, Reading};
 use crate::json::{Document, Kind};
@@ -86,7 +86,7 @@ impl Message<'_> {
 pub(super) fn read(body: &[u8]) -> Option<Message<'_>> {
     let text = std::str::from_utf8(body).ok()?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let top = deserializer.deserialize_map(Top { text }).ok()?;
+    let top = deserializer.deserialize_map(Top { text, skipped: &Skipped::default() }).ok()?;
     deserializer.end().ok()?;
     let Params { name, arguments, meta, mut plain } = top.params?;
     let Meta { version, has_capabilities, traceparent, tracestate, .. } = meta;
@@ -176,8 +176,9 @@ fn once<T, E: de::Error>(place: &mut Option<T>, value: T) -> Result<(), E> {
 }
 
 /// The members of a message, which is this text.
-struct Top<'a> {
+struct Top<'a, 's> {
     text: &'a str,
+    skipped: &'s Skipped,
 }
 
 struct TopMembers<'a> {
@@ -187,7 +188,7 @@ struct TopMembers<'a> {
     plain: bool,
 }
 
-impl<'de> Visitor<'de> for Top<'de> {
+impl<'de> Visitor<'de> for Top<'de, '_> {
     type Value = TopMembers<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -207,10 +208,12 @@ impl<'de> Visitor<'de> for Top<'de> {
                     let Some(known) = Method::of(&name) else { return elsewhere() };
                     once(&mut method, known)?;
                 }
-                "params" => once(&mut params, map.next_value_seed(ParamsSeed { text: self.text })?)?,
+                "params" => {
+                    once(&mut params, map.next_value_seed(ParamsSeed { text: self.text, skipped: self.skipped })?)?;
+                }
                 _ => {
-                    others.add(key)?;
-                    map.next_value_seed(Skip::default())?;
+                    others.add_to_few(key)?;
+                    map.next_value_seed(self.skipped.value())?;
                 }
             }
         }
@@ -235,8 +238,9 @@ fn is_id(text: &str) -> bool {
 }
 
 /// The parameters.
-struct ParamsSeed<'a> {
+struct ParamsSeed<'a, 's> {
     text: &'a str,
+    skipped: &'s Skipped,
 }
 
 struct Params<'a> {
@@ -246,7 +250,7 @@ struct Params<'a> {
     plain: bool,
 }
 
-impl<'de> DeserializeSeed<'de> for ParamsSeed<'de> {
+impl<'de> DeserializeSeed<'de> for ParamsSeed<'de, '_> {
     type Value = Params<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Params<'de>, D::Error> {
@@ -254,7 +258,7 @@ impl<'de> DeserializeSeed<'de> for ParamsSeed<'de> {
     }
 }
 
-impl<'de> Visitor<'de> for ParamsSeed<'de> {
+impl<'de> Visitor<'de> for ParamsSeed<'de, '_> {
     type Value = Params<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -272,10 +276,10 @@ impl<'de> Visitor<'de> for ParamsSeed<'de> {
                     map.next_value_seed(read.value())?;
                     once(&mut arguments, read)?;
                 }
-                "_meta" => once(&mut meta, map.next_value_seed(MetaSeed)?)?,
+                "_meta" => once(&mut meta, map.next_value_seed(MetaSeed { skipped: self.skipped })?)?,
                 _ => {
-                    others.add(key)?;
-                    map.next_value_seed(Skip::default())?;
+                    others.add_to_few(key)?;
+                    map.next_value_seed(self.skipped.value())?;
                 }
             }
         }
@@ -286,7 +290,9 @@ impl<'de> Visitor<'de> for ParamsSeed<'de> {
 }
 
 /// What a request says of itself.
-struct MetaSeed;
+struct MetaSeed<'s> {
+    skipped: &'s Skipped,
+}
 
 struct Meta<'a> {
     version: Option<Cow<'a, str>>,
@@ -296,7 +302,7 @@ struct Meta<'a> {
     plain: bool,
 }
 
-impl<'de> DeserializeSeed<'de> for MetaSeed {
+impl<'de> DeserializeSeed<'de> for MetaSeed<'_> {
     type Value = Meta<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Meta<'de>, D::Error> {
@@ -304,7 +310,7 @@ impl<'de> DeserializeSeed<'de> for MetaSeed {
     }
 }
 
-impl<'de> Visitor<'de> for MetaSeed {
+impl<'de> Visitor<'de> for MetaSeed<'_> {
     type Value = Meta<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -325,8 +331,8 @@ impl<'de> Visitor<'de> for MetaSeed {
                 "tracestate" => once(&mut tracestate, text(map.next_value()?)?)?,
                 _ => {
                     plain &= !matches!(&*key, "progressToken" | "io.modelcontextprotocol/logLevel");
-                    others.add(key)?;
-                    map.next_value_seed(Skip::default())?;
+                    others.add_to_few(key)?;
+                    map.next_value_seed(self.skipped.value())?;
                 }
             }
         }
@@ -342,14 +348,15 @@ fn text<E: de::Error>(value: &RawValue) -> Result<Option<Cow<'_, str>>, E> {
     let read = if value.get().starts_with('"') {
         Key.deserialize(&mut deserializer).map(Some)
     } else {
-        Skip::default().deserialize(&mut deserializer).map(|()| None)
+        Skipped::default().value().deserialize(&mut deserializer).map(|()| None)
     };
     read.or_else(|_| elsewhere())
 }
 
 /// Whether a text says what the client can do, as the protocol's own types read it.
 fn are_capabilities(text: &str) -> bool {
-    text == "{}" || strict::value(text).is_ok_and(|value| ClientCapabilities::deserialize(value).is_ok())
+    text == "{}"
+        || text.len() <= SMALL && strict::value(text).is_ok_and(|value| ClientCapabilities::deserialize(value).is_ok())
 }
 
 #[cfg(test)]

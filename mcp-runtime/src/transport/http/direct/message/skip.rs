@@ -1,6 +1,7 @@
 //! Values that mean nothing here, read as strictly as those that do: no key twice, no number without a value.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -26,6 +27,11 @@ impl<'a> Keys<'a> {
         self.few.is_empty()
     }
 
+    /// Notes a key that means nothing; an error if it stands there twice, or is one of too many.
+    pub(super) fn add_to_few<E: de::Error>(&mut self, key: Cow<'a, str>) -> Result<(), E> {
+        if self.few.len() == FEW { elsewhere() } else { self.add(key) }
+    }
+
     /// Notes a key; an error if it stands there twice.
     pub(super) fn add<E: de::Error>(&mut self, key: Cow<'a, str>) -> Result<(), E> {
         let is_new = if self.few.contains(&key) {
@@ -40,28 +46,25 @@ impl<'a> Keys<'a> {
     }
 }
 
-/// Reads a value and keeps nothing of it.
-#[derive(Default)]
-pub(super) struct Skip {
-    nodes: usize,
+/// Reads values and keeps nothing of them, of so many parts together as a message may have.
+#[derive(Debug, Default)]
+pub(super) struct Skipped {
+    parts: Cell<usize>,
 }
 
-impl<'de> DeserializeSeed<'de> for Skip {
-    type Value = ();
+impl Skipped {
+    pub(super) fn value(&self) -> Value<'_> {
+        Value(self)
+    }
 
-    fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(Value(&mut self.nodes))
+    fn count<E: de::Error>(&self) -> Result<(), E> {
+        self.parts.set(self.parts.get() + 1);
+        if self.parts.get() > MAX_NODES { elsewhere() } else { Ok(()) }
     }
 }
 
-struct Value<'n>(&'n mut usize);
-
-impl Value<'_> {
-    fn count<E: de::Error>(&mut self) -> Result<(), E> {
-        *self.0 += 1;
-        if *self.0 > MAX_NODES { elsewhere() } else { Ok(()) }
-    }
-}
+/// A value that is still to be read.
+pub(super) struct Value<'s>(&'s Skipped);
 
 impl<'de> DeserializeSeed<'de> for Value<'_> {
     type Value = ();
@@ -102,19 +105,19 @@ impl<'de> Visitor<'de> for Value<'_> {
         Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut access: A) -> Result<(), A::Error> {
-        while access.next_element_seed(Value(&mut *self.0))?.is_some() {
-            self.count()?;
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
+        while access.next_element_seed(self.0.value())?.is_some() {
+            self.0.count()?;
         }
         Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut keys = Keys::default();
         while let Some(key) = map.next_key_seed(Key)? {
-            self.count()?;
+            self.0.count()?;
             keys.add(key)?;
-            map.next_value_seed(Value(&mut *self.0))?;
+            map.next_value_seed(self.0.value())?;
         }
         Ok(())
     }

@@ -47,6 +47,19 @@ fn arguments_are_exact() {
 }
 
 #[test]
+fn what_means_nothing_is_little() {
+    let members = |count: usize| (0..count).map(|key| format!("\"k{key}\":0,")).collect::<Vec<_>>().concat();
+    let list = |items: usize| format!("[{}0]", "0,".repeat(items - 1));
+    let is_read = |text: String| read(text.as_bytes()).is_some();
+    assert!(is_read(call(&format!(r#"{}"name":"a",{META}"#, members(10)))));
+    assert!(!is_read(call(&format!(r#"{}"name":"a",{META}"#, members(65)))));
+    let meta = |more: &str| call(&format!(r#""name":"a",{}"#, META.replacen('{', &format!("{{{more}"), 1)));
+    assert!(is_read(meta(&members(10))) && !is_read(meta(&members(65))));
+    let lists = |items: usize| format!(r#""a":{0},"b":{0},"#, list(items));
+    assert!(is_read(meta(&lists(40_000))) && !is_read(meta(&lists(60_000))));
+}
+
+#[test]
 fn arguments_are_small_or_not_whatever_stands_beside_them() {
     let filler = "x".repeat(SMALL);
     let beside = call(&format!(r#""name":"a","arguments":{{"x":1}},"other":"{filler}",{META}"#));
