@@ -66,6 +66,7 @@ pub type Growing = (&'static str, fn(usize) -> String);
 
 /// Made for a size.
 pub const GROWING: &[Growing] = &[
+    ("words of `&<a\"style=/`", |size| of_size(&format!("{} ", "&<a\"style=/".repeat(22)), size)),
     ("nested brackets", |size| "[".repeat(size / 2) + &"]".repeat(size / 2)),
     ("nested images", |size| "![".repeat(size / 4) + &"](".repeat(size / 4)),
     ("images, then labels", |size| images(size / 2) + &labels(size / 2)),

@@ -11,7 +11,7 @@ use crate::output::edits::Edits;
 /// Where a reader may be within a tag, as a set: readers differ in where they think that a tag started.
 /// A value without quotes may be so long, in bytes. Nobody writes longer ones, but to have each of the values that begin in
 /// one looked at to the end of it.
-const LONGEST_BARE: usize = 1024;
+const LONGEST_BARE: usize = 256;
 
 const BETWEEN: u8 = 1;
 const IN_DOUBLE: u8 = 2;

@@ -242,7 +242,7 @@ fn what_loads_nothing_stays() {
 /// What would be gone over again and again by a reader that looks back or ahead for each of them.
 #[test]
 fn rows_of_one_thing_are_read_in_linear_time() {
-    let runs = format!("{} ", "<a\"style=/".repeat(100));
+    let runs = format!("{} ", "&<a\"style=/".repeat(22));
     let started = std::time::Instant::now();
     for (start, row) in [
         ("> <a\n", ">"),
