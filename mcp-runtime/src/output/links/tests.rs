@@ -264,6 +264,11 @@ fn rows_of_one_thing_are_read_in_linear_time() {
         ("", "<a\"fill=/"),
         ("", "&<a\"style=/"),
         ("", "\\<a\"style=/"),
+        ("", "&<a\"content=/"),
+        ("", "\\<a\"fill=/"),
+        ("", "<a\"srcset=/\u{a0}"),
+        ("", "<aurl(=style=image(/\"a"),
+        ("", "<au\\72l(=style=im\\61ge(x\"'a\\/b'"),
         ("", runs.as_str()),
     ] {
         let text = format!("{start}{}", row.repeat((1 << 19) / row.len()));
