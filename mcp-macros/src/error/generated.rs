@@ -19,7 +19,7 @@ use crate::value::hidden;
 /// An enum to generate.
 pub(crate) struct ErrorEnum {
     runtime: TokenStream,
-    ident: Ident,
+    pub(crate) ident: Ident,
     /// The tool's name, for the documentation.
     tool: String,
     cfg: TokenStream,

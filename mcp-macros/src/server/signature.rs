@@ -51,6 +51,22 @@ pub(crate) fn output(signature: &Signature, self_ty: &TokenStream, mistakes: &mu
     }
 }
 
+/// Whether the function returns what is known to be no `Result`. Behind another name there may be one.
+pub(crate) fn cannot_fail(signature: &Signature) -> bool {
+    const KNOWN: [&str; 5] = ["Content", "Json", "String", "Text", "Vec"];
+    match &signature.output {
+        ReturnType::Default => true,
+        ReturnType::Type(_, ty) => match &**ty {
+            Type::Path(path) => {
+                path.path.segments.last().is_some_and(|last| KNOWN.iter().any(|name| last.ident == name))
+            }
+            Type::Reference(_) => true,
+            Type::Tuple(tuple) => tuple.elems.is_empty(),
+            _ => false,
+        },
+    }
+}
+
 fn shape(signature: &Signature, mistakes: &mut Mistakes) {
     if let Safety::Unsafe(token) = &signature.safety {
         mistakes.at(token, "a tool cannot be `unsafe`: whoever calls it has promised nothing", "write a safe function");

@@ -38,7 +38,18 @@ pub(crate) fn build(
         .collect();
     if let Some(entry) = options.get("errors") {
         match &entry.value {
-            Value::List(list) => enums.push(ErrorEnum::build(list, &sig.ident, &cfg, block.runtime, mistakes)),
+            Value::List(list) => {
+                let written = ErrorEnum::build(list, &sig.ident, &cfg, block.runtime, mistakes);
+                if signature::cannot_fail(&sig) {
+                    let ident = &written.ident;
+                    mistakes.at(
+                        &entry.key,
+                        format_args!("`errors` writes `{ident}`, and `{}` never returns it", sig.ident),
+                        format_args!("write `-> Result<…, {ident}>`, or leave `errors` out"),
+                    );
+                }
+                enums.push(written);
+            }
             Value::Flag | Value::Is(_) => entry.form(&keys::TOOL, mistakes),
         }
     }

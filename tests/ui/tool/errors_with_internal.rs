@@ -6,8 +6,8 @@ struct Orders;
 impl Orders {
     /// Count the orders.
     #[tool(scope = "orders.read", rate = "10/min", errors(Internal = "broken"))]
-    async fn count_orders(&self) -> String {
-        String::new()
+    async fn count_orders(&self) -> Result<String, CountOrdersError> {
+        Ok(String::new())
     }
 }
 
