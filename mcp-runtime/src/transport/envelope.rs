@@ -99,7 +99,7 @@ impl Envelope {
     pub(crate) fn for_rmcp(&self, body: &Bytes) -> Bytes {
         let Some(Arguments(arguments)) = &self.arguments else { return body.clone() };
         let start = arguments.as_ptr().addr().wrapping_sub(body.as_ptr().addr());
-        let (Some(before), Some(after)) = (body.get(..start), body.get(start + arguments.len()..)) else {
+        let (Some(before), Some(after)) = (body.get(..start), body.get(start.saturating_add(arguments.len())..)) else {
             return body.clone();
         };
         [before, b"{}", after].concat().into()
